@@ -132,7 +132,10 @@ def test_who_waits_for_others_can_cancel_too(site) -> None:
     jobs = [Job() for _ in range(6)]
     with make_web(site, timeout=(9, 9)) as client, ThreadPoolExecutor(6) as pool:
         calls = [pool.submit(get, client, url, job=job) for job in jobs]
-        time.sleep(0.2)
+        end = time.monotonic() + 10
+        while len(site.asked) < 4 and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.1)
         assert len(site.asked) == 4
         before = time.monotonic()
         for job in jobs:

@@ -193,20 +193,36 @@ def panel(
     return open_workbench(make_napari_viewer())
 
 
-def watched(panel: Workbench, act: Callable[[], object]) -> list[tuple[str, bool]]:
-    """Do something; return what the foot of the panel said, and if one could cancel."""
-    line, seen = panel.wait_line, []
+class PanelFoot:
+    """Hears what the foot of the panel says while something is done."""
 
-    def look() -> None:
-        if not line.isHidden():
-            seen.append((line.text.text(), line.button.isEnabled()))
+    def __init__(self, panel: Workbench) -> None:
+        self.line = panel.wait_line
+        self.seen: list[tuple[str, bool]] = []
+        #: What to do when something is first said.
+        self.then: dict[str, Callable[[], object]] = {}
 
-    timer = QTimer()
-    timer.timeout.connect(look)
-    timer.start(10)
-    act()
-    timer.stop()
-    return list(dict.fromkeys(seen))
+    def watch(self, act: Callable[[], object]) -> list[tuple[str, bool]]:
+        """Do something; return what was said meanwhile, and if one could cancel."""
+        timer = QTimer()
+        timer.timeout.connect(self._look)
+        timer.start(10)
+        act()
+        timer.stop()
+        return self.seen
+
+    def _look(self) -> None:
+        said = self.line.text.text(), self.line.button.isEnabled()
+        if not self.line.isHidden() and said not in self.seen:
+            self.seen.append(said)
+            self.then.pop(said[0], lambda: None)()
+
+    def wait_for(self, words: str) -> None:
+        """Let another thread wait until something was said."""
+        end = time.monotonic() + 20
+        while all(text != words for text, _ in self.seen):
+            assert time.monotonic() < end, f"{words} is not said"
+            time.sleep(0.01)
 
 
 def wait_and_save(path: str, *, overwrite: bool) -> None:
@@ -219,8 +235,14 @@ def test_the_panel_says_what_is_written_and_where_it_is_then(
     panel: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, path := tmp_path / "table.tsv")
-    save = beside_window(wait_and_save, lambda: time.sleep(0.3))
-    seen = watched(panel, lambda: ask_and_save(None, "Save", "", "", save))
+    foot = PanelFoot(panel)
+
+    def write(path: str, *, overwrite: bool) -> None:
+        foot.wait_for("Saving: writing the file ...")
+        Path(path).write_text("saved")
+
+    save = beside_window(write, lambda: foot.wait_for("Saving ..."))
+    seen = foot.watch(lambda: ask_and_save(None, "Save", "", "", save))
     # Until it is written one can cancel; afterwards it is too late, and said to be.
     assert seen == [("Saving ...", True), ("Saving: writing the file ...", False)]
     line = panel.wait_line
@@ -245,10 +267,10 @@ def test_who_cancels_in_the_panel_in_time_saves_nothing(
     panel: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, path := tmp_path / "table.tsv")
-    save = beside_window(wait_and_save, lambda: time.sleep(0.4))
-    line = panel.wait_line
-    QTimer.singleShot(200, line.button.click)
-    seen = watched(panel, lambda: ask_and_save(None, "Save", "", "", save))
+    foot, line = PanelFoot(panel), panel.wait_line
+    foot.then = {"Saving ...": line.button.click}
+    save = beside_window(wait_and_save, lambda: foot.wait_for("Canceling ..."))
+    seen = foot.watch(lambda: ask_and_save(None, "Save", "", "", save))
     assert seen == [("Saving ...", True), ("Canceling ...", False)]
     assert line.text.text() == "Canceled: nothing was saved."
     assert not path.exists()
@@ -273,7 +295,10 @@ def test_napari_has_a_bar_only_where_the_panel_is_out_of_sight(
         return make(desc=desc, total=total)
 
     monkeypatch.setattr(napari.utils, "cancelable_progress", count)
-    seen = watched(panel, lambda: wait_for(lambda job: job.wait(0.3), "Waiting"))
+    foot = PanelFoot(panel)
+    seen = foot.watch(
+        lambda: wait_for(lambda job: foot.wait_for("Waiting ..."), "Waiting")
+    )
     assert bars == ([] if tab == "in sight" else ["Waiting"])
     assert seen == [("Waiting ...", True)]
     assert panel.wait_line.isHidden()

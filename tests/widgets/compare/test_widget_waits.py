@@ -67,17 +67,19 @@ def act_meanwhile(
     monkeypatch: pytest.MonkeyPatch, slow: str, act: Callable[[], object]
 ) -> QTimer:
     """Let something take time, and act in the window once it has begun."""
-    begun, timer = threading.Event(), QTimer()
+    begun, acting, timer = threading.Event(), threading.Event(), QTimer()
     real = getattr(widget_module, slow)
 
     def take_time(*args: Any, **options: Any) -> Any:
         begun.set()
-        time.sleep(0.5)
+        assert acting.wait(20)
+        time.sleep(0.1)
         return real(*args, **options)
 
     def act_once() -> None:
         if begun.is_set():
             timer.stop()
+            acting.set()
             act()
 
     monkeypatch.setattr(widget_module, slow, take_time)

@@ -152,6 +152,7 @@ def test_a_panel_that_is_closed_while_it_waits_is_there_until_it_goes_on(
 ) -> None:
     viewer = make_napari_viewer()
     refs, alive = [weakref.ref(open_workbench(viewer))], []
+    looked = threading.Event()
 
     def close() -> None:
         viewer.window.remove_dock_widget(dock_of(workbench_of(viewer)))
@@ -159,10 +160,11 @@ def test_a_panel_that_is_closed_while_it_waits_is_there_until_it_goes_on(
     def look() -> None:
         gc.collect()
         alive.extend(ref() is not None for ref in refs)
+        looked.set()
 
     QTimer.singleShot(20, close)
     QTimer.singleShot(200, look)
-    wait_for(lambda job: time.sleep(0.3), "Waiting", viewer)
+    assert wait_for(lambda job: looked.wait(20), "Waiting", viewer)
     assert alive == [True]
     assert workbench_of(viewer) is None
 

@@ -427,7 +427,12 @@ class ThresholdWidget(Container):
             # What cannot be read is told of elsewhere.
             with suppress(ResultsError):
                 told = remembered_part(statmap, self.form.threshold())
-        self.remembered.value = f"{told}: your last choice."
+        if told:
+            self.remembered.value = f"{told}: your last choice."
+            # From now on it keeps its room: what is below does not jump when it goes.
+            policy = self.last.native.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            self.last.native.setSizePolicy(policy)
         self.last.visible = bool(told)
 
     def _take_own(self, event: object = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from helpers.keys import (
 from helpers.keys import write as write_line
 from local_servers import LocalServers
 from local_servers.__main__ import fill
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.common.layout import spoken_name
 from napari_neurosynth_results.widgets.workbench import workbench_of
@@ -169,6 +171,41 @@ def test_leave_one_out_gives_the_keyboard_back(window: Any) -> None:
     wait_until(lambda: not job.busy)
     assert not studies.leave_out.isEnabled()
     assert spoken_name(focused()) == "Save studies..."
+
+
+def test_what_is_canceled_by_a_key_gives_the_keyboard_back(
+    window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    may_end.set()
+
+    def work_until_canceled(*of: Any, job: Job, **more: Any) -> None:
+        may_end.wait(60)
+        while True:
+            job.wait(60)
+
+    where = "napari_neurosynth_results.widgets.clusters.details.leave_out_each"
+    monkeypatch.setattr(where, work_until_canceled)
+    window.open_sample(PLUGIN, "pain-ale")
+    studies = open_drawer(window, "Studies").studies
+    job = studies.background_job
+    tab_to("Leave one out")
+    press(KEYS.Key_Space)
+    tab_to("Cancel", back=True)
+    press(KEYS.Key_Space)
+    wait_until(lambda: not job.busy)
+    assert focused() is studies.leave_out
+    # Who does not wait for the end is left alone.
+    may_end.clear()
+    press(KEYS.Key_Space)
+    tab_to("Cancel", back=True)
+    press(KEYS.Key_Space)
+    assert job.text.text() == "Canceling ..."
+    press(KEYS.Key_Tab)
+    assert focused() is studies.view
+    may_end.set()
+    wait_until(lambda: not job.busy)
+    assert focused() is studies.view
 
 
 def test_the_studies_of_a_server_are_asked_for_by_keys(

@@ -10,6 +10,7 @@ import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from magicgui.widgets import Container
@@ -68,6 +69,9 @@ class BackgroundJob(QWidget):
         self._timer.timeout.connect(self._poll)
         self._what = ""
         self._job: Job | None = None
+        self._is_canceled = False
+        #: What had the keyboard when the work began.
+        self._began_at: QWidget | None = None
         self._meter = Meter()
         self._future: Future[Any] | None = None
         self._done: Callable[[Any], None] | None = None
@@ -109,13 +113,13 @@ class BackgroundJob(QWidget):
         if self.busy:
             raise ResultsError("Another task is running. Wait for it, or cancel it.")
         self._what, self._done, self._failed = what, done, failed
+        self._is_canceled, self._began_at = False, QApplication.focusWidget()
         self._meter = Meter(expected)
         self._job = Job(self._meter.hear)
         # With its window it goes at once. The job is told, which its thread holds: what
         # Python collects together with a widget cannot be called any more.
         self.destroyed.connect(self._job.cancel)
         self._future = start_thread(work, self._job)
-        self.cancel_button.setEnabled(True)
         self._show_progress()
         self.show()
         self._timer.start()
@@ -124,8 +128,9 @@ class BackgroundJob(QWidget):
         """Stop what is under way as soon as it looks."""
         if self._job is not None:
             self._job.cancel()
+            self._is_canceled = True
+            # The button stays as it is: disabled it would lose the keyboard.
             self.text.setText("Canceling ...")
-            self.cancel_button.setEnabled(False)
 
     def end(self) -> bool:
         """Stop what is under way, and tell nobody what comes of it.
@@ -147,6 +152,7 @@ class BackgroundJob(QWidget):
         if self._job is not None:
             self.destroyed.disconnect(self._job.cancel)
         self._future = self._job = self._done = self._failed = None
+        self._began_at = None
 
     def _poll(self) -> None:
         """See how far it is; when it has ended, say so once."""
@@ -156,6 +162,7 @@ class BackgroundJob(QWidget):
         if not future.done():
             self._show_progress()
             return
+        began_at = self._began_at if self.cancel_button.hasFocus() else None
         self._become_idle()
         self.progressed.emit({})
         error = future.exception()
@@ -165,6 +172,10 @@ class BackgroundJob(QWidget):
             failed(error)
         else:
             raise error
+        # What has gone meanwhile has no part in Qt any more.
+        with suppress(RuntimeError):
+            if began_at is not None and began_at.isVisible() and began_at.isEnabled():
+                began_at.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_progress(self) -> None:
         if self._job is None or self._meter is None:
@@ -173,7 +184,7 @@ class BackgroundJob(QWidget):
         self.bar.setRange(0, _STEPS if total else 0)
         if total:
             self.bar.setValue(min(_STEPS, so_far * _STEPS // total))
-        if self.cancel_button.isEnabled():
+        if not self._is_canceled:
             of = f" {size_text(so_far)} of {size_text(total)}" if total > _STEPS else ""
             self.text.setText(f"{self._what}{of}")
         parts = self._meter.parts.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ from helpers.keys import (
     press,
     tab_to,
     wait_until,
-    window_for_keys,
     write,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
@@ -52,11 +50,6 @@ from napari_neurosynth_results.widgets.ortho.widget import ortho_of
 from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 def on_screen(widget: QWidget) -> QRect:

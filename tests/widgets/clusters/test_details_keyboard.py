@@ -22,7 +22,6 @@ from helpers.keys import (
     press,
     tab_to,
     wait_until,
-    window_for_keys,
 )
 from helpers.keys import write as write_line
 from local_servers import LocalServers
@@ -33,11 +32,6 @@ from napari_neurosynth_results.widgets.common.layout import spoken_name
 from napari_neurosynth_results.widgets.workbench import workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 def open_drawer(viewer: Any, page: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,6 @@ from helpers.keys import (
     press,
     tab_to,
     wait_until,
-    window_for_keys,
     write,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
@@ -44,11 +43,6 @@ from napari_neurosynth_results.widgets.common.layout import (
 from napari_neurosynth_results.widgets.workbench import workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 @pytest.fixture

@@ -229,6 +229,8 @@ class ClusterWidget(Container):
             shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(act)
+            # As there are in the panel and in a dock of its own at once.
+            shortcut.activatedAmbiguously.connect(act)
         self.view.undo_pressed.connect(self._take_back_name)
         self._watch = LayerWatch(self._viewer, self._refresh, self._follow_active)
         follow_mouse(self._viewer, self._pick, self._point)

@@ -473,8 +473,10 @@ class ThresholdWidget(Container):
 
     def _show_tried(self) -> None:
         tried = tried_on(self.map.value)
-        self.back.enabled = tried.can_go_back
-        self.forward.enabled = tried.can_go_forward
+        ways = ((self.back, tried.can_go_back), (self.forward, tried.can_go_forward))
+        # What can be pressed first: it takes the keyboard of the other one.
+        for button, can_go in sorted(ways, key=lambda way: not way[1]):
+            button.enabled = can_go
 
 
 def _in_words(clusters: ClusterSet | None) -> str:

@@ -32,6 +32,7 @@ from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.common.background_job import (
     EndWhenClosed,
     PaneKeys,
+    ScrolledPane,
     WaitLine,
     focus_first,
 )
@@ -60,7 +61,7 @@ _KEYS = "Ctrl+Tab: next tab. F6: from the canvas to the panel and back; Escape: 
 _CLOSED = "neurosynth_results_panel_closed"
 
 
-class ClustersPanel(QWidget):
+class ClustersPanel(ScrolledPane):
     """The threshold and the table of what survives it, in one place.
 
     Parameters

@@ -315,7 +315,7 @@ def let_stand_alone(container: Container) -> None:
 
     napari's docks do not scroll: what they hold makes the window higher instead.
     """
-    outer, inner, area = container.native, QWidget(), QScrollArea()
+    outer, inner, area = container.native, ScrolledPane(), QScrollArea()
     # Moves the layout, and all widgets in it, into the area.
     inner.setLayout(outer.layout())
     area.setWidgetResizable(True)
@@ -330,6 +330,19 @@ def let_stand_alone(container: Container) -> None:
     EnterPresses(outer)
     PaneKeys(outer)
     EndWhenClosed(outer)
+
+
+class ScrolledPane(QWidget):
+    """What scrolls as a whole only where its parts cannot be less high.
+
+    A scroll area gives whatever holds lines of text the height that it would like best:
+    tables would scroll, and all of the pane beside them.
+    """
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the least height that does, lines of text unfolded."""
+        layout = self.layout()
+        return layout.minimumHeightForWidth(width) if layout is not None else -1
 
 
 class PaneKeys(QObject):

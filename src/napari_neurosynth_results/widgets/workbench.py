@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
+    QDockWidget,
     QFrame,
     QLineEdit,
     QMainWindow,
@@ -155,7 +156,9 @@ class Workbench(QWidget):
 
     def _take_room(self) -> None:
         main, dock = self.window(), self.parentWidget()
-        if isinstance(main, QMainWindow) and dock and dock.width() < _WIDTH:
+        # A script may have put the panel elsewhere.
+        is_docked = isinstance(main, QMainWindow) and isinstance(dock, QDockWidget)
+        if is_docked and dock.width() < _WIDTH:
             main.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
 
     def event(self, event: Any) -> bool:

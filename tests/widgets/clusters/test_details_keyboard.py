@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLineEdit
 from scipy import stats
 
 from helpers.keys import (
@@ -28,6 +29,7 @@ from local_servers import LocalServers
 from local_servers.__main__ import fill
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.clusters.columns import FrozenColumns
 from napari_neurosynth_results.widgets.common.layout import spoken_name
 from napari_neurosynth_results.widgets.workbench import workbench_of
 
@@ -113,6 +115,31 @@ def test_the_same_cluster_is_current_after_sorting_by_keys(window: Any) -> None:
         assert now.siblingAtColumn(0).data() == peak
         assert table.view.isExpanded(now.parent())
         assert not table.view.visualRect(now).isEmpty()
+
+
+def test_a_name_that_is_being_written_goes_with_its_row(
+    window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Qt warns of what it writes from a line whose row is not there any more.
+    written: list[str] = []
+    monkeypatch.setattr(
+        FrozenColumns, "commitData", lambda _, editor: written.append(editor.text())
+    )
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    view = panel.panel("Clusters").table.view
+    panel.focus_tab()
+    tab_to("Clusters")
+    press(KEYS.Key_Down)
+    press(KEYS.Key_F2, wait=50)
+    QTest.keyClicks(focused(), "half")
+    # As when the window is closed.
+    window.layers.clear()
+    QTest.qWait(50)
+    assert written == []
+    assert focused() is view
+    assert not view.frozen.findChildren(QLineEdit)
 
 
 @pytest.mark.parametrize("page", ["Regions", "Active parts", "Studies x clusters"])

@@ -17,14 +17,6 @@ NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 
 
-def window_for_keys(make_napari_viewer: Callable[..., Any]) -> Any:
-    """Open a window as large as a laptop has room for, and let keys go to it."""
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1366, 740)
-    activate(viewer)
-    return viewer
-
-
 def activate(viewer: Any) -> None:
     """Make the window the one that keys go to, also after a dialog."""
     viewer.window._qt_window.activateWindow()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from helpers.keys import activate
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
@@ -20,6 +21,18 @@ def maps(viewer: Any, sample: ResultSet) -> Any:
     for layer in viewer.layers:
         layer.visible = True
     scene.look_at(viewer, 38, 4, 2)
+    return viewer
+
+
+@pytest.fixture
+def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
+    """Return the viewer of a window as large as a laptop has room for; keys go to it.
+
+    Each test has its own: what is done in it changes the window.
+    """
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 740)
+    activate(viewer)
     return viewer
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtTest import QTest
 
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
@@ -56,6 +57,23 @@ def panel(viewer: Any) -> Iterator[ViewsPanel]:
 
 def press(panel: ViewsPanel, name: str) -> None:
     panel.views.buttons[name].click()
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_the_longest_explanation_moves_nothing_below_it(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 740)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    views = open_workbench(viewer, "Views").panel("Views")
+    QTest.qWait(200)
+    before = [fold.y() for fold in views.folds.values()]
+    press(views, "Cortex")
+    QTest.qWait(200)
+    assert views.said.text() == cortex_of(viewer).sentence
+    assert [fold.y() for fold in views.folds.values()] == before
 
 
 def down(panel: ViewsPanel) -> set[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialog
+from qtpy.QtWidgets import QApplication, QDialog, QMainWindow
 
 from conftest import SHAPE
 from helpers.clicks import dock_of
@@ -406,6 +406,21 @@ def test_nothing_scrolls_sideways_however_narrow_the_panel_is(
         if name == "Views":
             panel.panel(name).unfold_foci()
         check(name)
+
+
+@pytest.mark.viewer
+def test_a_panel_that_is_in_no_dock_is_as_wide_as_its_window(panel: Workbench) -> None:
+    main = QMainWindow()
+    main.setCentralWidget(panel)
+    # Narrower than it likes to be.
+    panel.setMinimumWidth(1)
+    main.show()
+    for width in (350, 300):
+        main.resize(width, 600)
+        QTest.qWait(300)
+        assert panel.width() == width
+    main.takeCentralWidget()
+    main.close()
 
 
 @pytest.mark.viewer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ from helpers.keys import (
     press,
     tab_to,
     wait_until,
-    window_for_keys,
     write,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
@@ -52,11 +50,6 @@ from napari_neurosynth_results.widgets.ortho.widget import ortho_of
 from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 def on_screen(widget: QWidget) -> QRect:
@@ -549,7 +542,9 @@ def test_the_number_of_the_slab_is_disabled_with_its_slider(window: Any) -> None
     press(KEYS.Key_Return, wait=100)
     tab_to("Show")
     press(KEYS.Key_Return, wait=100)
-    parts = foci.slab.native.findChildren((QAbstractSlider, QAbstractSpinBox))
+    kinds = QAbstractSlider, QAbstractSpinBox
+    # PySide6 looks for one kind at a time.
+    parts = [part for kind in kinds for part in foci.slab.native.findChildren(kind)]
     assert len(parts) == 2
     tab_to("all")
     for is_cut in (False, True):

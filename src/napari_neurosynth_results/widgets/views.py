@@ -413,9 +413,13 @@ class ViewsPanel(QWidget):
     def showEvent(self, event: Any) -> None:
         """Give the explanation its room, in the font that there is by now."""
         super().showEvent(event)
-        # As high for any view, so that nothing below it moves.
-        line = self.said.fontMetrics().lineSpacing()
-        self.said.setMinimumHeight(_LINES * line + 2)
+        # As high for any view, so that nothing below it moves. Asked of the label: its
+        # lines are higher than those of its font.
+        told = self.said.text()
+        self.said.setMinimumHeight(0)
+        self.said.setText("\n" * (_LINES - 1))
+        self.said.setMinimumHeight(self.said.heightForWidth(self.said.width()))
+        self.said.setText(told)
 
     def unfold_foci(self) -> None:
         """Show what there is to do with foci, and bring it in sight."""

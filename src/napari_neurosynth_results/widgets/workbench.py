@@ -8,18 +8,17 @@ keeps nothing: what is shown stands in the layers, so that closing it loses noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QKeySequence
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
+    QDockWidget,
     QFrame,
     QLineEdit,
     QMainWindow,
     QScrollArea,
-    QShortcut,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -33,12 +32,14 @@ from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.common.background_job import (
     EndWhenClosed,
+    PaneKeys,
+    ScrolledPane,
     WaitLine,
+    focus_first,
 )
 from napari_neurosynth_results.widgets.common.layout import (
     EnterPresses,
     FocusMark,
-    in_reading_order,
     name_controls,
     order_focus,
 )
@@ -56,13 +57,12 @@ _WIDTH, _HEIGHT = 420, 640
 _SETTLED_MS = 100
 _LOWEST_TAB = 60
 _MARGINS = (2, 4, 2, 2)
-_TO_PANEL = "F6"
 _KEYS = "Ctrl+Tab: next tab. F6: from the canvas to the panel and back; Escape: back"
 #: Of the application: a user has closed the panel, and does not want it again.
 _CLOSED = "neurosynth_results_panel_closed"
 
 
-class ClustersPanel(QWidget):
+class ClustersPanel(ScrolledPane):
     """The threshold and the table of what survives it, in one place.
 
     Parameters
@@ -123,10 +123,7 @@ class Workbench(QWidget):
         self._make_current()
         self.focus_mark = FocusMark(self)
         EnterPresses(self)
-        self._focus_return = _FocusReturn(self)
-        self._is_leaving = False
-        #: What had the keyboard when it was last given to the canvas.
-        self._left: QWidget | None = None
+        _PanelKeys(self)
         #: Somebody has drawn its border elsewhere.
         self._is_sized_by_hand = False
         # Qt lays docks out anew for a while after a window has changed.
@@ -134,10 +131,6 @@ class Workbench(QWidget):
         self._resized.setSingleShot(True)
         self._resized.setInterval(_SETTLED_MS)
         self._resized.timeout.connect(self._take_room)
-        QApplication.instance().focusChanged.connect(self._hold_focus)
-        shortcut = QShortcut(QKeySequence(_TO_PANEL), self)
-        shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-        shortcut.activated.connect(self._switch_focus)
 
     def sizeHint(self) -> QSize:
         """As wide as it is at first; a dock asks once."""
@@ -151,13 +144,9 @@ class Workbench(QWidget):
             self._resized.stop()
 
     def showEvent(self, event: Any) -> None:
-        """Follow the size of the window that it is in, and name what F6 leads to."""
+        """Follow the size of the window that it is in."""
         super().showEvent(event)
         self.window().installEventFilter(self)
-        canvas = self._canvas()
-        # napari (0.9) gives it none.
-        if canvas is not None and not canvas.accessibleName():
-            canvas.setAccessibleName("Canvas")
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the room that was wanting once the window is larger."""
@@ -167,7 +156,9 @@ class Workbench(QWidget):
 
     def _take_room(self) -> None:
         main, dock = self.window(), self.parentWidget()
-        if isinstance(main, QMainWindow) and dock and dock.width() < _WIDTH:
+        # A script may have put the panel elsewhere.
+        is_docked = isinstance(main, QMainWindow) and isinstance(dock, QDockWidget)
+        if is_docked and dock.width() < _WIDTH:
             main.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
 
     def event(self, event: Any) -> bool:
@@ -226,94 +217,8 @@ class Workbench(QWidget):
 
     def focus_tab(self) -> None:
         """Give the keyboard to the first control of the tab."""
-        for control in in_reading_order(self.tabs.currentWidget()):
-            if _can_focus(control):
-                control.setFocus(Qt.FocusReason.ShortcutFocusReason)
-                return
-        self.tabs.tabBar().setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-    def _switch_focus(self) -> None:
-        """Give the keyboard to the panel, or from there to the canvas."""
-        now = QApplication.focusWidget()
-        if now is not None and self.isAncestorOf(now):
-            self._focus_canvas()
-            return
-        there = filter(_can_focus, in_reading_order(self))
-        if left := next((one for one in there if one is self._left), None):
-            left.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        else:
-            self.focus_tab()
-
-    def _focus_canvas(self) -> None:
-        self._is_leaving = True
-        self._left = QApplication.focusWidget()
-        if (canvas := self._canvas()) is not None:
-            canvas.setFocus()
-        self._is_leaving = False
-
-    def _canvas(self) -> QWidget | None:
-        main = self.window()
-        middle = main.centralWidget() if isinstance(main, QMainWindow) else None
-        inner = in_reading_order(middle) if middle is not None else []
-        return inner[0] if inner else middle
-
-    def _hold_focus(self, before: QWidget | None, now: QWidget | None) -> None:
-        """Take the keyboard back that nobody has given away.
-
-        A notification of napari (0.9) hands it to the canvas when it fades, in the
-        middle of a word.
-        """
-        clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
-        if before is None or clicked or self._is_leaving or not self._is_mine(before):
-            return
-        if not before.isEnabled():
-            # What stands beside it is as near as it gets: Qt goes to the next one.
-            if now is None or now.parentWidget() is not before.parentWidget():
-                self._focus_before(before)
-            self._focus_return.expect(before, QApplication.focusWidget())
-            return
-        if now is not None and self.isAncestorOf(now):
-            return
-        if not _can_focus(before):
-            self._focus_before(before)
-            return
-        canvas = self._canvas()
-        if canvas is None or now is None:
-            return
-        if now is canvas or now.isAncestorOf(canvas):
-            before.setFocus()
-
-    def _is_mine(self, control: QWidget) -> bool:
-        return bool(self.isVisible() and self.isAncestorOf(control))
-
-    def _focus_before(self, gone: QWidget) -> None:
-        """Give the keyboard of what has gone to the control before it.
-
-        After the last one of the panel Qt gives it to the buttons in the title of the
-        dock, where the space bar closes the panel.
-        """
-        controls = in_reading_order(self)
-        before = controls[: controls.index(gone)] if gone in controls else controls
-        for control in reversed(before):
-            if _can_focus(control):
-                control.setFocus(Qt.FocusReason.OtherFocusReason)
-                return
-
-    def keyPressEvent(self, event: Any) -> None:
-        """Escape empties a line that filters, and else leads to the canvas."""
-        if event.key() != Qt.Key.Key_Escape:
-            super().keyPressEvent(event)
-            return
-        line = QApplication.focusWidget()
-        if isinstance(line, QLineEdit) and line.placeholderText() and line.text():
-            if self.header.place.isAncestorOf(line) and not line.isModified():
-                self._focus_canvas()
-            elif self.header.place.isAncestorOf(line):
-                self.header.place.undo()
-            else:
-                line.clear()
-        else:
-            self._focus_canvas()
+        if not focus_first(self.tabs.currentWidget()):
+            self.tabs.tabBar().setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     # --- what a workspace keeps -------------------------------------------------------
 
@@ -381,56 +286,21 @@ class Workbench(QWidget):
             panel.list_result(self.header.result)
 
 
-def _can_focus(control: QWidget) -> bool:
-    """Whether the keyboard can be given to a control now."""
-    return bool(control.isVisible() and control.isEnabled())
+class _PanelKeys(PaneKeys):
+    """Leads the keyboard to the tab in front, and knows the line of the place."""
 
+    def _enter(self) -> None:
+        self._pane.focus_tab()
 
-class _FocusReturn(QObject):
-    """Gives the keyboard back to what lost it because it was disabled for a while.
-
-    Not where somebody has led it on meanwhile, or has begun to work where it was.
-    """
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._lost: QWidget | None = None
-        self._instead: QWidget | None = None
-
-    def expect(self, lost: QWidget, instead: QWidget | None) -> None:
-        """Wait until a control can have the keyboard again that another one has."""
-        if lost is self._instead and self._lost is not None:
-            lost = self._lost
-        self._forget()
-        if instead is not None:
-            self._lost, self._instead = lost, instead
-            lost.installEventFilter(self)
-            instead.installEventFilter(self)
-
-    def _forget(self) -> None:
-        for one in (self._lost, self._instead):
-            # What was there for a moment may be gone.
-            with suppress(RuntimeError):
-                if one is not None:
-                    one.removeEventFilter(self)
-        self._lost = self._instead = None
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Notice that it is enabled again, or not wanted any more."""
-        kinds = QEvent.Type
-        if watched is self._instead and event.type() == kinds.KeyPress:
-            self._forget()
-        elif watched is self._lost and event.type() == kinds.EnabledChange:
-            self._give_back()
+    def _empty(self, line: QLineEdit) -> bool:
+        """Forget what is being typed as a place, but not where the slices are."""
+        place = self._pane.header.place
+        if not place.isAncestorOf(line):
+            return super()._empty(line)
+        if line.isModified():
+            place.undo()
+            return True
         return False
-
-    def _give_back(self) -> None:
-        lost, instead = self._lost, self._instead
-        if lost is None or not lost.isEnabled():
-            return
-        self._forget()
-        if lost.window().focusWidget() is instead and lost.isVisible():
-            lost.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 class _TabArea(QScrollArea):

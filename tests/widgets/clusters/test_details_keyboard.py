@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLineEdit
 from scipy import stats
 
 from helpers.keys import (
@@ -21,21 +23,17 @@ from helpers.keys import (
     press,
     tab_to,
     wait_until,
-    window_for_keys,
 )
 from helpers.keys import write as write_line
 from local_servers import LocalServers
 from local_servers.__main__ import fill
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.clusters.columns import FrozenColumns
 from napari_neurosynth_results.widgets.common.layout import spoken_name
 from napari_neurosynth_results.widgets.workbench import workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 def open_drawer(viewer: Any, page: str) -> Any:
@@ -119,6 +117,32 @@ def test_the_same_cluster_is_current_after_sorting_by_keys(window: Any) -> None:
         assert not table.view.visualRect(now).isEmpty()
 
 
+def test_a_name_that_is_being_written_goes_with_its_row(
+    window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Qt warns of what it writes from a line whose row is not there any more.
+    written: list[str] = []
+    monkeypatch.setattr(
+        FrozenColumns, "commitData", lambda _, editor: written.append(editor.text())
+    )
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    view = panel.panel("Clusters").table.view
+    panel.focus_tab()
+    tab_to("Clusters")
+    press(KEYS.Key_Down)
+    press(KEYS.Key_F2, wait=50)
+    QTest.keyClicks(focused(), "half")
+    # As when the window is closed.
+    window.layers.clear()
+    QTest.qWait(50)
+    assert written == []
+    assert focused() is view
+    lines = view.frozen.findChildren(QLineEdit)
+    assert not any(line.isVisible() for line in lines)
+
+
 @pytest.mark.parametrize("page", ["Regions", "Active parts", "Studies x clusters"])
 def test_what_comes_to_the_canvas_leaves_the_current_row(
     window: Any, page: str
@@ -169,6 +193,41 @@ def test_leave_one_out_gives_the_keyboard_back(window: Any) -> None:
     wait_until(lambda: not job.busy)
     assert not studies.leave_out.isEnabled()
     assert spoken_name(focused()) == "Save studies..."
+
+
+def test_what_is_canceled_by_a_key_gives_the_keyboard_back(
+    window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    may_end.set()
+
+    def work_until_canceled(*of: Any, job: Job, **more: Any) -> None:
+        may_end.wait(60)
+        while True:
+            job.wait(60)
+
+    where = "napari_neurosynth_results.widgets.clusters.details.leave_out_each"
+    monkeypatch.setattr(where, work_until_canceled)
+    window.open_sample(PLUGIN, "pain-ale")
+    studies = open_drawer(window, "Studies").studies
+    job = studies.background_job
+    tab_to("Leave one out")
+    press(KEYS.Key_Space)
+    tab_to("Cancel", back=True)
+    press(KEYS.Key_Space)
+    wait_until(lambda: not job.busy)
+    assert focused() is studies.leave_out
+    # Who does not wait for the end is left alone.
+    may_end.clear()
+    press(KEYS.Key_Space)
+    tab_to("Cancel", back=True)
+    press(KEYS.Key_Space)
+    assert job.text.text() == "Canceling ..."
+    press(KEYS.Key_Tab)
+    assert focused() is studies.view
+    may_end.set()
+    wait_until(lambda: not job.busy)
+    assert focused() is studies.view
 
 
 def test_the_studies_of_a_server_are_asked_for_by_keys(

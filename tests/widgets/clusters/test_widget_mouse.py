@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QScrollArea
 
 from helpers.clicks import CanvasEvent, click_canvas, click_ray
+from helpers.threshold_form import type_number
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene, shown_maps
@@ -22,9 +24,10 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.clusters.columns import FrozenColumns
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.workbench import open_workbench
+from napari_neurosynth_results.widgets.workbench import open_workbench, workbench_of
 
 
 @pytest.fixture
@@ -142,9 +145,9 @@ def test_pointing_tells_name_value_and_size(
     x, y, z = peak(layer, 1)
     mouse_move_callbacks(viewer, CanvasEvent((z, y, x), "mouse_move"))
     told = "Insula R: z 6.73, 805 voxels (6,440 mm3), TDP ≥ 32 %"
-    assert widget.pointed.value == told
+    assert widget.pointed.text() == told
     mouse_move_callbacks(viewer, CanvasEvent((z, 200.0, x), "mouse_move"))
-    assert widget.pointed.value == " "
+    assert widget.pointed.text() == " "
 
 
 @pytest.mark.viewer
@@ -176,3 +179,42 @@ def test_frozen_rows_and_titles_stand_in_line_with_the_others(
         cells = model.index(0, section).data(role)
         title = model.headerData(section, Qt.Orientation.Horizontal, role)
         assert cells is None or title == cells
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+@pytest.mark.parametrize("alone", [False, True])
+def test_with_the_drawer_open_only_the_table_scrolls_and_nothing_moves(
+    window: Any, alone: bool
+) -> None:
+    from napari.utils.interactions import mouse_move_callbacks
+
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    area, part = panel.tabs.currentWidget(), panel.panel("Clusters")
+    table = part.table
+    if alone:
+        panel.parentWidget().close()
+        _, table = window.window.add_plugin_dock_widget(PLUGIN, "Clusters")
+        area = table.native.findChild(QScrollArea)
+    table.others.click()
+    table.drawer.click()
+    assert table.model.rowCount() == 13
+    places = []
+    for y in (4.0, 200.0, 4.0):
+        mouse_move_callbacks(window, CanvasEvent((2.0, y, 38.0), "mouse_move"))
+        assert table.pointed.text().startswith("Insula R" if y < 100 else " ")
+        QTest.qWait(200)
+        assert area.verticalScrollBar().maximum() == 0
+        assert table.view.verticalScrollBar().maximum() > 0
+        drawer = table.drawer
+        assert drawer.visibleRegion().boundingRect() == drawer.rect()
+        places.append(drawer.mapTo(area, QPoint()).y())
+    assert len(set(places)) == 1
+    if not alone:
+        # What has to be said above takes its room from the table.
+        type_number(part.threshold, "nothing")
+        QTest.qWait(200)
+        assert part.threshold.sentence.native.isVisible()
+        assert area.verticalScrollBar().maximum() == 0

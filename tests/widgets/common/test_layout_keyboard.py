@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeyEvent
@@ -26,13 +27,13 @@ from qtpy.QtWidgets import (
 )
 
 from helpers.keys import (
+    ALT,
     CONTROL,
     KEYS,
     focused,
     press,
     tab_to,
     wait_until,
-    window_for_keys,
     write,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
@@ -41,14 +42,9 @@ from napari_neurosynth_results.widgets.common.layout import (
     FocusMark,
     spoken_name,
 )
-from napari_neurosynth_results.widgets.workbench import workbench_of
+from napari_neurosynth_results.widgets.workbench import open_workbench, workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 @pytest.fixture
@@ -224,3 +220,77 @@ def test_what_is_pressed_stays_in_sight_when_more_unfolds_above_it(window: Any) 
     drawer = focused()
     assert drawer is widget.drawer
     assert drawer.visibleRegion().boundingRect() == drawer.rect()
+
+
+@pytest.mark.parametrize("name", ["Threshold", "Clusters"])
+def test_keys_lead_from_the_canvas_to_a_dock_of_its_own_and_back(
+    window: Any, name: str
+) -> None:
+    dock, widget = in_a_dock(window, name)
+    inside = widget.native.isAncestorOf
+    tab_to("more" if name == "Threshold" else "Filter clusters")
+    here = focused()
+    press(KEYS.Key_F6)
+    canvas = focused()
+    assert spoken_name(canvas) == "Canvas"
+    press(KEYS.Key_F6)
+    assert focused() is here
+    if name == "Clusters":
+        QTest.keyClicks(here, "insula")
+        press(KEYS.Key_Escape)
+        assert (focused(), here.text()) == (here, "")
+    press(KEYS.Key_Escape)
+    assert focused() is canvas
+    # Beside the panel each is come to in turn.
+    panel = open_workbench(window)
+    QTest.qWait(300)
+    places = []
+    for _ in range(6):
+        press(KEYS.Key_F6)
+        here = focused()
+        places.append([panel.isAncestorOf(here), inside(here), here is canvas])
+    assert places[:3] == places[3:]
+    assert sorted(places[:3], reverse=True) == np.eye(3, dtype=bool).tolist()
+    dock.close()
+    press(KEYS.Key_F6)
+    assert panel.isAncestorOf(focused())
+    press(KEYS.Key_F6)
+    assert focused() is canvas
+
+
+def test_what_is_disabled_in_a_dock_of_its_own_leaves_the_keyboard_there(
+    window: Any,
+) -> None:
+    _, widget = in_a_dock(window, "Threshold")
+    tab_to("more")
+    press(KEYS.Key_Return, wait=100)
+    tab_to("Threshold at", back=True)
+    write(".01")
+    wait_until(lambda: widget.back.enabled)
+    tab_to("◀ Earlier")
+    press(KEYS.Key_Return, wait=100)
+    assert not widget.back.enabled
+    assert spoken_name(focused()) == "Later ▶"
+    # All of the form, as without a map: Qt then gives the keyboard to nobody.
+    tab_to("Threshold at", back=True)
+    here = focused()
+    widget.form.enabled = False
+    assert focused() is widget.map.native
+    widget.form.enabled = True
+    assert focused() is here
+    # What stands first has only what comes after it.
+    widget.map.native.setFocus()
+    widget.map.enabled = False
+    assert spoken_name(focused()) == "Threshold by"
+
+
+def test_the_next_cluster_is_gone_to_with_two_tables_in_the_window(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    window.window.add_plugin_dock_widget(PLUGIN, "Clusters")
+    QTest.qWait(100)
+    before = panel.header.place.text.text()
+    for _ in range(4):
+        press(KEYS.Key_N, CONTROL | ALT, 50)
+    assert panel.header.place.text.text() != before

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from helpers.keys import KEYS, focused, press, tab_to, wait_until, window_for_keys
+from helpers.keys import KEYS, focused, press, tab_to, wait_until
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.workbench import workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-
-
-@pytest.fixture
-def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    return window_for_keys(make_napari_viewer)
 
 
 def test_arrow_keys_go_on_after_a_layer_has_come(window: Any) -> None:

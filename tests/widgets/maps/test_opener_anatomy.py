@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,7 @@ DEADLINE = 20.0
 
 
 @pytest.fixture
-def window(make_napari_viewer: Callable[..., Any]) -> Any:
-    """Return the viewer of a window on the screen: the panel changes it."""
-    return make_napari_viewer(show=True)
-
-
-@pytest.fixture
-def panel(plugin: Any, window: Any, sample: ResultSet) -> Workbench:
+def panel(window: Any, sample: ResultSet) -> Workbench:
     """Return the panel in a window with the template and a map of the sample."""
     from napari.layers import Layer
 

@@ -107,6 +107,36 @@ def test_what_an_earlier_map_left_is_said_with_a_way_back(
 
 
 @pytest.mark.slow
+def test_nothing_moves_when_the_last_choice_is_not_told_any_more(
+    plugin: Any, viewer: Any, sample: ResultSet
+) -> None:
+    show_alone(viewer, sample["z"])
+    panel = ClustersPanel(viewer)
+    panel.resize(420, 500)
+    panel.show()
+    threshold = panel.threshold
+
+    def tops() -> list[int]:
+        settle(threshold)
+        QTest.qWait(50)
+        below = (panel.table.filter.native, panel.table.view, panel.table.drawer)
+        return [one.mapTo(panel, QPoint(0, 0)).y() for one in below]
+
+    never_told = tops()
+    type_number(threshold, "1e-4")
+    assert tops() == never_told, "no room is kept for what was never told"
+    show_alone(viewer, sample["stat"])
+    told = tops()
+    assert threshold.last.native.isVisible()
+    threshold.own.native.click()
+    assert tops() == told
+    assert not threshold.last.native.isVisible()
+    show_alone(viewer, sample["z"])
+    assert tops() == told
+    panel.close()
+
+
+@pytest.mark.slow
 def test_choosing_a_map_again_finds_nothing_anew(
     widget: ThresholdWidget, viewer: Any, sample: ResultSet
 ) -> None:

@@ -19,6 +19,7 @@ from qtpy.QtGui import QFontMetrics, QPainter
 from qtpy.QtWidgets import (
     QApplication,
     QFrame,
+    QLineEdit,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -459,6 +460,7 @@ class FrozenColumns(QTreeView):
         bar = table.verticalScrollBar()
         bar.valueChanged.connect(self.verticalScrollBar().setValue)
         self.verticalScrollBar().valueChanged.connect(bar.setValue)
+        table.model().modelAboutToBeReset.connect(self._stop_writing)
         self.expanded.connect(table.expand)
         self.collapsed.connect(table.collapse)
         table.expanded.connect(self.expand)
@@ -505,6 +507,11 @@ class FrozenColumns(QTreeView):
         """End writing a name, also where nothing was written."""
         with self._keyboard_to_table(editor):
             super().closeEditor(editor, hint)
+
+    def _stop_writing(self) -> None:
+        """Forget a name that is being written: its row goes, and Qt would warn."""
+        for editor in self.viewport().findChildren(QLineEdit):
+            self.closeEditor(editor, QStyledItemDelegate.EndEditHint.NoHint)
 
     @contextmanager
     def _keyboard_to_table(self, editor: Any) -> Iterator[None]:

@@ -380,13 +380,14 @@ class ClusterDetails(QTabWidget):
         if clusters is None or job.busy:
             return
         results, studies = result_of(clusters.statmap), self._studies()
-        self.studies.leave_out.setEnabled(False)
         job.start(
             lambda one: leave_out_each(results, clusters, studies=studies, job=one),
             "Leave one out",
             done=self._receive_left_out,
             failed=self._tell_failed,
         )
+        # Not before: the job asks what had the keyboard.
+        self.studies.leave_out.setEnabled(False)
 
     def _receive_left_out(self, left_out: LeaveOneOut) -> None:
         self._left_out, self._gathered = left_out, None

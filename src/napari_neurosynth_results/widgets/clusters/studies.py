@@ -229,13 +229,14 @@ class StudyPanel(QWidget):
         results = self._results
         if results is None or self.background_job.busy:
             return
-        self.ask.setEnabled(False)
         self.background_job.start(
             lambda job: results.studies,
             "Studies",
             done=self._receive,
             failed=self._fail,
         )
+        # Not before: the job asks what had the keyboard.
+        self.ask.setEnabled(False)
 
     def _receive(self, studies: object) -> None:
         self.ask.setEnabled(True)

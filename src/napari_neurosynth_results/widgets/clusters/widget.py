@@ -43,6 +43,7 @@ from napari_neurosynth_results.viewer.shown_maps import (
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
 from napari_neurosynth_results.widgets.common.background_job import let_stand_alone
 from napari_neurosynth_results.widgets.common.layout import (
+    ElidedLabel,
     fold_button,
     name_controls,
     narrow,
@@ -131,7 +132,9 @@ class ClusterWidget(Container):
             button.tooltip = f"Go to the {what} ({_KEYS[what]})"
             button.native.setAccessibleName(f"Go to the {what}")
         self.only = CheckBox(text="Only this", tooltip="Hide all other clusters")
-        self.pointed = wrapped_text()
+        # One line: nothing above moves while the mouse does.
+        self.pointed = ElidedLabel()
+        self.pointed.say(" ")
         self.columns = PushButton(text="Columns")
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
         self.save_table = PushButton(text="Save table...", tooltip=_TABLE_KINDS)
@@ -152,7 +155,6 @@ class ClusterWidget(Container):
                 self.sentence,
                 row(self.filter, self.columns, self.copy),
                 row(self.previous, self.next, self.peak, self.center, self.only),
-                self.pointed,
                 self.files,
             ]
         )
@@ -173,6 +175,7 @@ class ClusterWidget(Container):
         self.native.layout().insertWidget(4, both, 1)
         self.native.layout().insertWidget(5, self.others)
         self.native.layout().insertWidget(6, self.drawer)
+        self.native.layout().insertWidget(7, self.pointed)
 
     @property
     def details(self) -> ClusterDetails:
@@ -229,6 +232,8 @@ class ClusterWidget(Container):
             shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(act)
+            # As there are in the panel and in a dock of its own at once.
+            shortcut.activatedAmbiguously.connect(act)
         self.view.undo_pressed.connect(self._take_back_name)
         self._watch = LayerWatch(self._viewer, self._refresh, self._follow_active)
         follow_mouse(self._viewer, self._pick, self._point)
@@ -301,7 +306,7 @@ class ClusterWidget(Container):
             widget.enabled = clusters is not None
         if clusters is None or layer is None:
             self.sentence.value = _NOTHING
-            self.pointed.value = " "
+            self.pointed.say(" ")
             self._selecting = False
             self._detail(None, 0)
             return
@@ -440,7 +445,7 @@ class ClusterWidget(Container):
         """Say what the mouse is over."""
         clusters = clusters_of(layer) if layer is not None and label else None
         if clusters is None or self._is_projection():
-            self.pointed.value = " "
+            self.pointed.say(" ")
             return
         assert layer is not None
         size = int(clusters.labelled.size[label - 1])
@@ -452,10 +457,11 @@ class ClusterWidget(Container):
             with suppress(ResultsError):
                 here = f": {name_values(value)} {value.data[i, j, k]:.3g}"
         tdp = write_percent(clusters.table["tdp_percent"].iloc[label - 1])
-        self.pointed.value = (
-            f"{clusters.names[label - 1]}{here}, {size:,} voxels "
+        self.pointed.say(
+            clusters.names[label - 1],
+            f"{here}, {size:,} voxels "
             f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
-            + (f", TDP {tdp}" if tdp else "")
+            + (f", TDP {tdp}" if tdp else ""),
         )
 
     def _go_to(self, label: int) -> None:

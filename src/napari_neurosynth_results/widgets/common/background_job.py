@@ -1,7 +1,8 @@
 """Work on another thread, with its progress in sight and a way to stop it.
 
 What is closed does nothing more: Qt only hides it, or napari takes it out of its dock,
-and Python lets go of it some time later.
+and Python lets go of it some time later. What is in a dock is left by the keys by which
+it is come to.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from magicgui.widgets import Container
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
+    QLineEdit,
+    QMainWindow,
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QShortcut,
     QVBoxLayout,
     QWidget,
 )
@@ -33,6 +39,7 @@ from napari_neurosynth_results.widgets.common.layout import (
     EnterPresses,
     FocusMark,
     PlainLabel,
+    in_reading_order,
 )
 
 _Answer = TypeVar("_Answer")
@@ -41,6 +48,7 @@ _POLL_MS = 50
 _STEPS = 1000
 _MB = 1e6
 _LOWEST = 120
+_NEXT_PANE = "F6"
 #: The first line is what napari shows.
 _ENDED = "Canceled: the panel was closed.\nTo let it go on, hide the panel instead."
 
@@ -68,6 +76,9 @@ class BackgroundJob(QWidget):
         self._timer.timeout.connect(self._poll)
         self._what = ""
         self._job: Job | None = None
+        self._is_canceled = False
+        #: What had the keyboard when the work began.
+        self._began_at: QWidget | None = None
         self._meter = Meter()
         self._future: Future[Any] | None = None
         self._done: Callable[[Any], None] | None = None
@@ -109,13 +120,13 @@ class BackgroundJob(QWidget):
         if self.busy:
             raise ResultsError("Another task is running. Wait for it, or cancel it.")
         self._what, self._done, self._failed = what, done, failed
+        self._is_canceled, self._began_at = False, QApplication.focusWidget()
         self._meter = Meter(expected)
         self._job = Job(self._meter.hear)
         # With its window it goes at once. The job is told, which its thread holds: what
         # Python collects together with a widget cannot be called any more.
         self.destroyed.connect(self._job.cancel)
         self._future = start_thread(work, self._job)
-        self.cancel_button.setEnabled(True)
         self._show_progress()
         self.show()
         self._timer.start()
@@ -124,8 +135,9 @@ class BackgroundJob(QWidget):
         """Stop what is under way as soon as it looks."""
         if self._job is not None:
             self._job.cancel()
+            self._is_canceled = True
+            # The button stays as it is: disabled it would lose the keyboard.
             self.text.setText("Canceling ...")
-            self.cancel_button.setEnabled(False)
 
     def end(self) -> bool:
         """Stop what is under way, and tell nobody what comes of it.
@@ -147,6 +159,7 @@ class BackgroundJob(QWidget):
         if self._job is not None:
             self.destroyed.disconnect(self._job.cancel)
         self._future = self._job = self._done = self._failed = None
+        self._began_at = None
 
     def _poll(self) -> None:
         """See how far it is; when it has ended, say so once."""
@@ -156,6 +169,7 @@ class BackgroundJob(QWidget):
         if not future.done():
             self._show_progress()
             return
+        began_at = self._began_at if self.cancel_button.hasFocus() else None
         self._become_idle()
         self.progressed.emit({})
         error = future.exception()
@@ -165,6 +179,10 @@ class BackgroundJob(QWidget):
             failed(error)
         else:
             raise error
+        # What has gone meanwhile has no part in Qt any more.
+        with suppress(RuntimeError):
+            if began_at is not None and can_focus(began_at):
+                began_at.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_progress(self) -> None:
         if self._job is None or self._meter is None:
@@ -173,7 +191,7 @@ class BackgroundJob(QWidget):
         self.bar.setRange(0, _STEPS if total else 0)
         if total:
             self.bar.setValue(min(_STEPS, so_far * _STEPS // total))
-        if self.cancel_button.isEnabled():
+        if not self._is_canceled:
             of = f" {size_text(so_far)} of {size_text(total)}" if total > _STEPS else ""
             self.text.setText(f"{self._what}{of}")
         parts = self._meter.parts.items()
@@ -289,12 +307,15 @@ def _end_all(widget: QObject) -> None:
     QTimer.singleShot(0, let_go)
 
 
+# --- parts of a window, by keys -------------------------------------------------------
+
+
 def let_stand_alone(container: Container) -> None:
     """Let a container have a dock of its own: scroll, go by keys, and end with it.
 
     napari's docks do not scroll: what they hold makes the window higher instead.
     """
-    outer, inner, area = container.native, QWidget(), _DockArea()
+    outer, inner, area = container.native, ScrolledPane(), QScrollArea()
     # Moves the layout, and all widgets in it, into the area.
     inner.setLayout(outer.layout())
     area.setWidgetResizable(True)
@@ -307,21 +328,237 @@ def let_stand_alone(container: Container) -> None:
     layout.addWidget(area)
     FocusMark(outer)
     EnterPresses(outer)
+    PaneKeys(outer)
     EndWhenClosed(outer)
 
 
-class _DockArea(QScrollArea):
-    """Keeps the keyboard in a dock when the control that has it is disabled.
+class ScrolledPane(QWidget):
+    """What scrolls as a whole only where its parts cannot be less high.
 
-    Qt goes on to the next one: after the last to the title of the dock, where the
-    space bar closes it.
+    A scroll area gives whatever holds lines of text the height that it would like best:
+    tables would scroll, and all of the pane beside them.
     """
 
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Go back from what is disabled, and else where the Tab key leads."""
+    def heightForWidth(self, width: int) -> int:
+        """Return the least height that does, lines of text unfolded."""
+        layout = self.layout()
+        return layout.minimumHeightForWidth(width) if layout is not None else -1
+
+
+class PaneKeys(QObject):
+    """Leads the keyboard from the canvas to a pane of the window, and back.
+
+    F6 goes where the keyboard was in the pane, and from there to the canvas; where
+    there are several panes, by way of the next ones. Escape empties a line that
+    filters, and else leads to the canvas. What is disabled or goes leaves the keyboard
+    to what stands near.
+
+    Parameters
+    ----------
+    pane : QWidget
+        What is in a dock.
+    """
+
+    def __init__(self, pane: QWidget) -> None:
+        super().__init__(pane)
+        self._return = _FocusReturn(self)
+        self._is_leaving = False
+        #: What had the keyboard when it was last given away.
+        self._left: QWidget | None = None
+        shortcut = QShortcut(QKeySequence(_NEXT_PANE), pane)
+        shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+        shortcut.activated.connect(self._switch)
+        # Of several panes Qt asks one after the other; all give the same answer.
+        shortcut.activatedAmbiguously.connect(self._switch)
+        pane.installEventFilter(self)
+        QApplication.instance().focusChanged.connect(self._hold)
+
+    @property
+    def _pane(self) -> QWidget:
+        pane = self.parent()
+        assert isinstance(pane, QWidget)
+        return pane
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Hear of Escape where no part of the pane takes it; name what F6 leads to."""
+        kinds = QEvent.Type
+        if event.type() == kinds.Show:
+            canvas = self._canvas()
+            # napari (0.9) gives it none.
+            if canvas is not None and not canvas.accessibleName():
+                canvas.setAccessibleName("Canvas")
+        if event.type() != kinds.KeyPress or event.key() != Qt.Key.Key_Escape:
+            return False
+        line = QApplication.focusWidget()
+        is_filter = isinstance(line, QLineEdit) and line.placeholderText()
+        if not (is_filter and line.text() and self._empty(line)):
+            self._leave()
+        return True
+
+    def _empty(self, line: QLineEdit) -> bool:
+        """Empty a line, and say whether there was anything to forget in it."""
+        line.clear()
+        return True
+
+    # --- to and fro -------------------------------------------------------------------
+
+    def _switch(self) -> None:
+        """Go to the next pane, from the last one to the canvas."""
+        panes = [
+            one for one in self._pane.window().findChildren(PaneKeys) if one.in_sight
+        ]
+        panes.sort(key=lambda one: one.place)
+        here = next((n for n, one in enumerate(panes) if one.has_keyboard), -1)
+        if here >= 0:
+            panes[here]._leave()
+        if here + 1 < len(panes):
+            panes[here + 1]._come_back()
+
+    @property
+    def in_sight(self) -> bool:
+        """Whether the pane can be gone to."""
+        return bool(self._pane.isVisible())
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the pane is in its window, from left to right and down."""
+        corner = self._pane.mapTo(self._pane.window(), QPoint())
+        return corner.x(), corner.y()
+
+    @property
+    def has_keyboard(self) -> bool:
+        """Whether the keyboard is in the pane."""
         now = QApplication.focusWidget()
-        is_gone = now is not None and not now.isEnabled()
-        return bool(super().focusNextPrevChild(forward and not is_gone))
+        return now is not None and self._pane.isAncestorOf(now)
+
+    def _come_back(self) -> None:
+        """Give the keyboard to what had it, else to the first control."""
+        there = filter(can_focus, in_reading_order(self._pane))
+        if left := next((one for one in there if one is self._left), None):
+            left.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            self._enter()
+
+    def _enter(self) -> None:
+        focus_first(self._pane)
+
+    def _leave(self) -> None:
+        """Give the keyboard to the canvas."""
+        self._is_leaving = True
+        self._left = QApplication.focusWidget()
+        if (canvas := self._canvas()) is not None:
+            canvas.setFocus()
+        self._is_leaving = False
+
+    def _canvas(self) -> QWidget | None:
+        main = self._pane.window()
+        middle = main.centralWidget() if isinstance(main, QMainWindow) else None
+        inner = in_reading_order(middle) if middle is not None else []
+        return inner[0] if inner else middle
+
+    # --- staying ----------------------------------------------------------------------
+
+    def _hold(self, before: QWidget | None, now: QWidget | None) -> None:
+        """Take the keyboard back that nobody has given away.
+
+        A notification of napari (0.9) hands it to the canvas when it fades, in the
+        middle of a word.
+        """
+        clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if before is None or clicked or self._is_leaving or not self._is_mine(before):
+            return
+        if not before.isEnabled():
+            # What stands beside it is as near as it gets: Qt goes to the next one.
+            if now is None or now.parentWidget() is not before.parentWidget():
+                self._focus_near(before)
+            self._return.expect(before, QApplication.focusWidget())
+            return
+        if now is not None and self._pane.isAncestorOf(now):
+            return
+        if not can_focus(before):
+            self._focus_near(before)
+            return
+        canvas = self._canvas()
+        if canvas is None or now is None:
+            return
+        if now is canvas or now.isAncestorOf(canvas):
+            before.setFocus()
+
+    def _is_mine(self, control: QWidget) -> bool:
+        return self.in_sight and self._pane.isAncestorOf(control)
+
+    def _focus_near(self, gone: QWidget) -> None:
+        """Give the keyboard of what has gone to the control before it, else after it.
+
+        After the last one of the pane Qt gives it to the buttons in the title of the
+        dock, where the space bar closes the pane.
+        """
+        controls = in_reading_order(self._pane)
+        at = controls.index(gone) if gone in controls else len(controls)
+        for control in (*reversed(controls[:at]), *controls[at:]):
+            if can_focus(control):
+                control.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
+
+
+class _FocusReturn(QObject):
+    """Gives the keyboard back to what lost it because it was disabled for a while.
+
+    Not where somebody has led it on meanwhile, or has begun to work where it was.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._lost: QWidget | None = None
+        self._instead: QWidget | None = None
+
+    def expect(self, lost: QWidget, instead: QWidget | None) -> None:
+        """Wait until a control can have the keyboard again that another one has."""
+        if lost is self._instead and self._lost is not None:
+            lost = self._lost
+        self._forget()
+        if instead is not None:
+            self._lost, self._instead = lost, instead
+            lost.installEventFilter(self)
+            instead.installEventFilter(self)
+
+    def _forget(self) -> None:
+        for one in (self._lost, self._instead):
+            # What was there for a moment may be gone.
+            with suppress(RuntimeError):
+                if one is not None:
+                    one.removeEventFilter(self)
+        self._lost = self._instead = None
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Notice that it is enabled again, or not wanted any more."""
+        kinds = QEvent.Type
+        if watched is self._instead and event.type() == kinds.KeyPress:
+            self._forget()
+        elif watched is self._lost and event.type() == kinds.EnabledChange:
+            self._give_back()
+        return False
+
+    def _give_back(self) -> None:
+        lost, instead = self._lost, self._instead
+        if lost is None or not lost.isEnabled():
+            return
+        self._forget()
+        if lost.window().focusWidget() is instead and lost.isVisible():
+            lost.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def can_focus(control: QWidget) -> bool:
+    """Whether the keyboard can be given to a control now."""
+    return bool(control.isVisible() and control.isEnabled())
+
+
+def focus_first(root: QWidget) -> bool:
+    """Give the keyboard to the first control of a widget, if there is one."""
+    first = next(filter(can_focus, in_reading_order(root)), None)
+    if first is not None:
+        first.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    return first is not None
 
 
 def size_text(nbytes: int | None) -> str:

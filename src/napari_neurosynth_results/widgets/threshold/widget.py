@@ -427,7 +427,12 @@ class ThresholdWidget(Container):
             # What cannot be read is told of elsewhere.
             with suppress(ResultsError):
                 told = remembered_part(statmap, self.form.threshold())
-        self.remembered.value = f"{told}: your last choice."
+        if told:
+            self.remembered.value = f"{told}: your last choice."
+            # From now on it keeps its room: what is below does not jump when it goes.
+            policy = self.last.native.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            self.last.native.setSizePolicy(policy)
         self.last.visible = bool(told)
 
     def _take_own(self, event: object = None) -> None:
@@ -468,8 +473,10 @@ class ThresholdWidget(Container):
 
     def _show_tried(self) -> None:
         tried = tried_on(self.map.value)
-        self.back.enabled = tried.can_go_back
-        self.forward.enabled = tried.can_go_forward
+        ways = ((self.back, tried.can_go_back), (self.forward, tried.can_go_forward))
+        # What can be pressed first: it takes the keyboard of the other one.
+        for button, can_go in sorted(ways, key=lambda way: not way[1]):
+            button.enabled = can_go
 
 
 def _in_words(clusters: ClusterSet | None) -> str:

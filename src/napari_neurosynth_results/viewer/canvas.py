@@ -539,7 +539,11 @@ def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     if isinstance(said, str):
         viewer.status = _BRACKET.sub(named, said)
         return
-    value = _value_at(viewer, place, said["value"])
+    value = said["value"]
+    active = viewer.layers.selection.active
+    # What napari has said before may be of the layer that was active then.
+    if active is not None and said.get("layer_name", active.name) == active.name:
+        value = _value_at(active, place, value)
     viewer.status = {
         **said,
         "coords": named,
@@ -558,11 +562,9 @@ def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
     return x, y, z
 
 
-def _value_at(viewer: Viewer, place: Coordinate, seen: str) -> str:
-    """Say the value of the active map, also where the threshold hides it."""
-    layer = viewer.layers.selection.active
-    voxels = voxels_behind(layer) if layer is not None else None
-    if voxels is None:
+def _value_at(layer: Layer, place: Coordinate, seen: str) -> str:
+    """Say the value of a map, also where the threshold hides it."""
+    if voxels_behind(layer) is None:
         return seen
     voxel = np.rint(np.asarray(layer.world_to_data(place[::-1]))[-3:]).astype(int)
     if (voxel < 0).any() or (voxel >= layer.data.shape[-3:]).any():

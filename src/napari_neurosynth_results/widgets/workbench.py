@@ -281,7 +281,7 @@ class Workbench(QWidget):
         if canvas is None or now is None:
             return
         if now is canvas or now.isAncestorOf(canvas):
-            before.setFocus()
+            self.focus_mark.give_back(before)
 
     def _is_mine(self, control: QWidget) -> bool:
         return bool(self.isVisible() and self.isAncestorOf(control))

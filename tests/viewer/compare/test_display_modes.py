@@ -366,6 +366,22 @@ def test_the_caption_tells_the_maps_apart(viewer: Any, maps: list[Any]) -> None:
     assert not any(canvas.SIDE_KEY in layer.metadata for layer in viewer.layers)
 
 
+def test_the_bar_beside_cells_says_whose_it_is(viewer: Any, maps: list[Any]) -> None:
+    """It stands below the last cell, and those of others may end elsewhere."""
+    canvas.dress(viewer)
+    together = JointDisplay(viewer)
+    together.show("side by side", maps[:2])
+    bar = canvas.bar_on(viewer)
+    assert bar is not None
+    first, second = map(canvas.bar_of, maps[:2])
+    assert first.ticks != second.ticks
+    assert (bar.title, bar.ticks) == (f"left: {first.title}", first.ticks)
+    together.stop()
+    bar = canvas.bar_on(viewer)
+    assert bar is not None
+    assert "left" not in bar.title
+
+
 def test_a_line_lies_between_two_maps_that_are_swiped(
     viewer: Any, maps: list[Any]
 ) -> None:

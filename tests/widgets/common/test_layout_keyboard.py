@@ -224,3 +224,33 @@ def test_what_is_pressed_stays_in_sight_when_more_unfolds_above_it(window: Any) 
     drawer = focused()
     assert drawer is widget.drawer
     assert drawer.visibleRegion().boundingRect() == drawer.rect()
+
+
+def test_a_notification_that_fades_neither_scrolls_nor_draws_a_line(
+    window: Any,
+) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Views")
+    views = panel.panel("Views")
+    views.unfold_foci()
+    area = views.parentWidget().parentWidget()
+    [button] = [one for one in views.findChildren(QPushButton) if one.text() == "Axial"]
+    bar = area.verticalScrollBar()
+    wait_until(bar.maximum)
+    for by_key in (False, True):
+        bar.setValue(0)
+        panel.header.map.setFocus()
+        if by_key:
+            tab_to("Axial")
+        else:
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert focused() is button
+        bar.setValue(bar.maximum())
+        # What `NapariQtNotification.close` does, of napari 0.9.
+        window.window._qt_window._qt_viewer.setFocus()
+        QTest.qWait(50)
+        assert focused() is button
+        assert bar.value() == bar.maximum() > 0
+        assert (panel.focus_mark.marked is button) == by_key

@@ -557,10 +557,11 @@ def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     if isinstance(said, str):
         viewer.status = _BRACKET.sub(named, said)
         return
-    value = said["value"]
-    active = viewer.layers.selection.active
-    # What napari has said before may be of the layer that was active then.
-    if active is not None and said.get("layer_name", active.name) == active.name:
+    value, active = said["value"], viewer.layers.selection.active
+    if active is not None:
+        if said.get("layer_name", active.name) != active.name:
+            # It was said of another layer, which was active then.
+            said, value = {**said, **_said_of(active)}, ""
         value = _value_at(active, place, value)
     viewer.status = {
         **said,
@@ -578,6 +579,12 @@ def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
         return None
     z, y, x = numbers[-3:]
     return x, y, z
+
+
+def _said_of(layer: Layer) -> dict[str, str]:
+    """Name a layer as the status bar does; where it is from is said in the panel."""
+    names = dict.fromkeys(("layer_name", "layer_base"), layer.name)
+    return {**names, "source_type": "", "plugin": ""}
 
 
 def _value_at(layer: Layer, place: Coordinate, seen: str) -> str:

@@ -173,7 +173,7 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
 
 
 def look_where_clicked(viewer: Viewer, x: float, y: float, z: float) -> None:
-    """Move the slices to a place within the voxel that was clicked.
+    """Move the slices to the step that is nearest in the voxel that was clicked.
 
     Slices go on by the voxels of the finest layer, an underlay's as a rule. A step may
     lie between two voxels of the map, where it has no value of its own.
@@ -191,8 +191,9 @@ def look_where_clicked(viewer: Viewer, x: float, y: float, z: float) -> None:
         middle = float(first + round((clicked - first) / size) * size)
         nearest = start + round((clicked - start) / step) * step
         # The slice itself stays.
-        if clicked != now[axis] and abs(nearest - middle) > size / 2 - 1e-3 * step:
-            place[axis] = middle
+        if clicked != now[axis]:
+            inside = abs(nearest - middle) < size / 2 - 1e-3 * step
+            place[axis] = nearest if inside else middle
     look_at(viewer, *reversed(place))
 
 

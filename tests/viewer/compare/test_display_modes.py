@@ -502,3 +502,31 @@ def test_nothing_is_kept_alive(qapp: Any) -> None:
     del model, together
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["swipe", "overlay"])
+def test_cells_hold_brains_whatever_was_seen_before(
+    make_napari_viewer: Any, opened: Callable[..., ResultSet], before: Any
+) -> None:
+    """Swiped maps have no color bar, and napari makes cells for one that comes."""
+    window = make_napari_viewer(show=True)
+    window.window.resize(1100, 800)
+    data = np.zeros(SHAPE, np.float32)
+    data[4:10, 6:12, 6:12] = 5
+    results = opened({"a_z": data, "b_z": data + data}, affine=AFFINE)
+    add_maps(window, list(results.maps.values()))
+    canvas.dress(window)
+    layers = [layer for layer in window.layers if map_of(layer) is not None]
+    for layer in layers:
+        clusters_for(window, layer)
+    together = JointDisplay(window)
+    together.show(before, layers)
+    together.show("side by side", layers)
+    picture = window.screenshot(flash=False)[..., :3].max(axis=2)
+    height, width = picture.shape
+    for left in (0, width // 2):
+        cell = picture[height // 3 : 2 * height // 3, left : left + width // 2]
+        assert (cell > 60).mean() > 0.1
+    together.let_go()

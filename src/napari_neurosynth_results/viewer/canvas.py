@@ -215,11 +215,6 @@ def show_place(viewer: Viewer, shown: bool) -> None:
             overlay.opacity = float(shown)
 
 
-def show_scale(viewer: Viewer, shown: bool) -> None:
-    """Show or hide the scale bar, where what is seen is not in millimeters."""
-    viewer.canvas.overlays.scale_bar.opacity = float(shown)
-
-
 @contextmanager
 def legend_once(viewer: Viewer) -> Iterator[None]:
     """Let caption and color bar follow several changes once, in the end."""
@@ -561,7 +556,8 @@ def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     if active is not None:
         if said.get("layer_name", active.name) != active.name:
             # It was said of another layer, which was active then.
-            said, value = {**said, **_said_of(active)}, ""
+            names = dict.fromkeys(("layer_name", "layer_base"), active.name)
+            said, value = {**said, **names, "source_type": "", "plugin": ""}, ""
         value = _value_at(active, place, value)
     viewer.status = {
         **said,
@@ -579,12 +575,6 @@ def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
         return None
     z, y, x = numbers[-3:]
     return x, y, z
-
-
-def _said_of(layer: Layer) -> dict[str, str]:
-    """Name a layer as the status bar does; where it is from is said in the panel."""
-    names = dict.fromkeys(("layer_name", "layer_base"), layer.name)
-    return {**names, "source_type": "", "plugin": ""}
 
 
 def _value_at(layer: Layer, place: Coordinate, seen: str) -> str:

@@ -32,11 +32,7 @@ from napari_neurosynth_results.viewer.brain_views.surface_layers import (
     surface_layer,
     update_surface,
 )
-from napari_neurosynth_results.viewer.canvas import (
-    ON_SURFACE_KEY,
-    show_scale,
-    update_legend,
-)
+from napari_neurosynth_results.viewer.canvas import ON_SURFACE_KEY, update_legend
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -193,7 +189,8 @@ class Cortex:
         viewer.layers.selection = selected
         self._layer.metadata[ON_SURFACE_KEY] = True
         update_legend(viewer)
-        show_scale(viewer, self.shape == "pial")
+        # What is inflated is not in millimeters.
+        viewer.canvas.overlays.scale_bar.opacity = float(self.shape == "pial")
         found = cluster_layer(viewer, clusters.statmap)
         if found is not None:
             found.events.data.connect(self._refresh)
@@ -229,7 +226,7 @@ class Cortex:
             layer.visible = True
         self._halves, self._hidden = [], []
         self._layer.metadata.pop(ON_SURFACE_KEY, None)
-        show_scale(viewer, True)
+        viewer.canvas.overlays.scale_bar.opacity = 1.0
         self._volumes.give_back()
         update_legend(viewer)
 

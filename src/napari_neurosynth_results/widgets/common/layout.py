@@ -440,11 +440,7 @@ class FocusMark(QWidget):
         return self._marked if self.isVisible() else None
 
     def give_back(self, control: QWidget) -> None:
-        """Give a control the keyboard that was taken from it, and move nothing.
-
-        There is a line if there was one: who came by mouse sees none, and stays where
-        he has scrolled to.
-        """
+        """Give back the keyboard that was taken; who came by mouse sees no line."""
         before = self._before
         control.setFocus()
         self._settled.stop()

@@ -209,6 +209,12 @@ def test_what_napari_said_before_is_said_in_mm_at_once(
         viewer.status = {"coords": bracket, "value": "nan", "coordinates": bracket}
         dress(viewer)
         assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
+    # It said so of another layer, whose name is not that of the value.
+    bracket = "[0.00, -50.00, -30.00]"
+    said = {"coords": bracket, "value": "23", "coordinates": bracket}
+    viewer.status = {**said, "layer_name": "MNI152 T1", "layer_base": "MNI152 T1"}
+    assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
+    assert {viewer.status[of] for of in ("layer_name", "layer_base")} == {layer.name}
     viewer.dims.ndisplay = 3
     viewer.status = "[0.00, -50.00, -30.00]: 6"
     assert viewer.status == "[0.00, -50.00, -30.00]: 6"

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.foci import (
@@ -25,8 +27,10 @@ from napari_neurosynth_results.viewer.foci import (
     set_slab,
     show_foci,
     slab_of,
+    studies_behind,
     studies_of,
 )
+from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.palette import study_colors
 
 pytestmark = pytest.mark.usefixtures("underlay")
@@ -288,6 +292,26 @@ def test_removing_the_layer_undoes_all(viewer: Any, studies: Studies) -> None:
 def test_a_map_of_others_has_no_studies(viewer: Any) -> None:
     assert studies_of(viewer.layers[0]) is None
     assert foci_layers(viewer) == []
+
+
+def test_foci_of_one_result_say_nothing_of_another(
+    viewer: Any,
+    sample: ResultSet,
+    opened: Callable[..., ResultSet],
+    inside: npt.NDArray[np.bool_],
+    studies: Studies,
+) -> None:
+    other = opened({"z": inside * 3.0})
+    for statmap in (sample["z"], other["z"]):
+        viewer.add_layer(Layer.create(*map_layer(statmap, visible=True)[0]))
+    assert sample.studies is not None
+    show_foci(viewer, sample.studies)
+    assert studies_behind(viewer, sample) is sample.studies
+    assert studies_behind(viewer, other) is None
+    # Those of a file serve what brings none.
+    show_foci(viewer, studies)
+    assert studies_behind(viewer, other) is studies
+    assert studies_behind(viewer, sample) is sample.studies
 
 
 def test_no_foci_at_all(viewer: Any) -> None:

@@ -136,7 +136,7 @@ def test_the_foci_of_an_open_result(
     assert names(widget) == ["Doe (2005)", "Roe"]
     lines = widget.about.value.splitlines()
     assert lines == [
-        "4 foci of 2 studies (1 more were not used): 1 converted from Talairach; "
+        "4 foci of 2 studies (1 more was not used): 1 converted from Talairach; "
         "1 of unknown space, taken for MNI.",
         "Something was assumed.",
     ]

@@ -17,6 +17,7 @@ from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_br
 from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of
 from napari_neurosynth_results.viewer.brain_views.glass import glass_of, toggle_glass
 from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.ortho.picture import drawable_layers
 from napari_neurosynth_results.viewer.scene import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.ortho.widget import (
@@ -289,6 +290,17 @@ def test_the_panel_steers_a_window(
     press(panel, "Ortho")
     press(panel, "Glass")
     assert ortho_of(viewer) is None
+    # It cuts what planes show, whatever was looked at before.
+    for view in ("Glass", "3D", "Cortex"):
+        if view not in down(panel):
+            press(panel, view)
+        press(panel, "Ortho")
+        assert down(panel) == {"Ortho"}
+        drawn = [layer.name for layer, _ in drawable_layers(viewer).layers]
+        assert "uncorrected · z" in drawn
+        assert not any("Glass" in name for name in drawn)
+    press(panel, "Axial")
+    press(panel, "Glass")
     # One click leads to what was before the first of them.
     panel.views.back.click()
     assert ortho_of(viewer) is None

@@ -352,13 +352,15 @@ def test_what_is_told_of_a_place_follows_layers_and_names(
     panel.panel("Clusters").table.details.atlas.choose("none")
     let_go(60)
     assert here.text().startswith("z 6.7")
-    layer.name = "mine"
-    layer.visible = False
+    layer.name, layer.visible = "mine", False
     let_go(60)
     assert here.text() == ""
     layer.visible = True
     let_go(60)
     assert here.text().startswith("z 6.7")
+    shown_maps.show_alone(viewer, sample["p"])
+    let_go(60)
+    assert here.text() == "p 8.54e-12"
 
 
 def test_the_sentence_follows_the_threshold(

@@ -11,7 +11,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,9 @@ _SIDES = {
 }
 #: In the metadata of a map's layer: what the caption calls it among others.
 SIDE_KEY = "neurosynth_results_side"
-_FONT_SIZE = 9
+#: In that of a hidden map: a surface is colored as the map is.
+ON_SURFACE_KEY = "neurosynth_results_colors_surface"
+FONT_SIZE = 9
 #: Pixels of the screen: a letter and a line where nobody has measured them, what is
 #: free at the edges and between two overlays, and the box around the caption.
 _LETTER, _LINE, _FREE, _BOX = 8.5, 20.0, 10.0, 8.0
@@ -136,7 +138,7 @@ def dress(viewer: Viewer) -> None:
                 viewer,
                 name,
                 position=position,
-                font_size=_FONT_SIZE,
+                font_size=FONT_SIZE,
                 # The caption may lie over the brain.
                 box=name == CAPTION,
                 visible=False,
@@ -186,7 +188,7 @@ def show_divider(viewer: Viewer, divider: Divider | None) -> None:
     if divider is not None and not set(_SIDES) <= set(overlays):
         for name, position in _SIDES.items():
             add_words(
-                viewer, name, position=position, font_size=_FONT_SIZE, visible=False
+                viewer, name, position=position, font_size=FONT_SIZE, visible=False
             )
         if (drawn := drawn_overlays()) is not None:
             scene[DIVIDER] = drawn.DividerOverlay(visible=False)
@@ -246,12 +248,15 @@ def update_legend(viewer: Viewer) -> None:
     in_planes = viewer.dims.ndisplay == 2
     captions = [caption_of(layer, lines=in_planes) for layer in shown[:_MOST_MAPS]]
     painted = [
-        layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
+        layer
+        for layer in shown
+        if (layer.visible or ON_SURFACE_KEY in layer.metadata)
+        and RANGE_KEY in layer.metadata
     ]
-    bar = bar_of(painted[0]) if painted and drawn is not None else None
     # Of cells the names of their layers stand at the top: so the caption stands at the
     # bottom, beside the scale bar, or above it.
     cells = viewer.canvas.grid.enabled
+    bar = _bar_of_first(painted, cells) if painted and drawn is not None else None
     scale = _SCALE_BAR if cells else 0.0
     room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer), scale)
     text = "\n".join(room.lines)
@@ -487,6 +492,14 @@ def bar_of(layer: Layer) -> Bar:
     return Bar(meaning.title, np.concatenate(rows).tobytes(), tuple(ticks))
 
 
+def _bar_of_first(painted: Sequence[Layer], cells: bool) -> Bar:
+    """Make the one color bar, which says whose it is where that of a cell differs."""
+    bar, (_, side) = bar_of(painted[0]), painted[0].metadata.get(SIDE_KEY, (0, ""))
+    if cells and side and any(bar_of(other) != bar for other in painted[1:]):
+        return replace(bar, title=f"{side}: {bar.title}")
+    return bar
+
+
 def _paint(layer: Layer, values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Color values as a layer does."""
     low, high = layer.contrast_limits
@@ -549,7 +562,13 @@ def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     if isinstance(said, str):
         viewer.status = _BRACKET.sub(named, said)
         return
-    value = _value_at(viewer, place, said["value"])
+    value, active = said["value"], viewer.layers.selection.active
+    if active is not None:
+        if said.get("layer_name", active.name) != active.name:
+            # It was said of another layer, which was active then.
+            names = dict.fromkeys(("layer_name", "layer_base"), active.name)
+            said, value = {**said, **names, "source_type": "", "plugin": ""}, ""
+        value = _value_at(active, place, value)
     viewer.status = {
         **said,
         "coords": named,
@@ -568,11 +587,9 @@ def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
     return x, y, z
 
 
-def _value_at(viewer: Viewer, place: Coordinate, seen: str) -> str:
-    """Say the value of the active map, also where the threshold hides it."""
-    layer = viewer.layers.selection.active
-    voxels = voxels_behind(layer) if layer is not None else None
-    if voxels is None:
+def _value_at(layer: Layer, place: Coordinate, seen: str) -> str:
+    """Say the value of a map, also where the threshold hides it."""
+    if voxels_behind(layer) is None:
         return seen
     voxel = np.rint(np.asarray(layer.world_to_data(place[::-1]))[-3:]).astype(int)
     if (voxel < 0).any() or (voxel >= layer.data.shape[-3:]).any():

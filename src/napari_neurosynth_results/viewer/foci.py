@@ -22,9 +22,9 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.viewer.layers import LayerTuple, lock
+from napari_neurosynth_results.viewer.layers import LayerTuple, lock, map_of
 from napari_neurosynth_results.viewer.napari_private import refreshed_once
 from napari_neurosynth_results.viewer.palette import study_colors
 from napari_neurosynth_results.viewer.scene import weakly
@@ -85,19 +85,36 @@ def foci_layers(viewer: Viewer) -> list[Points]:
 
 
 def studies_behind(viewer: Viewer, results: ResultSet) -> Studies | None:
-    """Return the studies of a result, else those whose foci are shown.
+    """Return the studies of a result, else those of a file whose foci are shown.
+
+    The foci of another result that is open say nothing of this one.
 
     Parameters
     ----------
     results : ResultSet
         What is not at hand of it is not asked for.
     """
-    own = None
+    if own := _at_hand(results):
+        return own
+    for layer in reversed(foci_layers(viewer)):
+        studies = studies_of(layer)
+        if studies is not None and owner_of(viewer, studies) is None:
+            return studies
+    return None
+
+
+def owner_of(viewer: Viewer, studies: Studies) -> ResultSet | None:
+    """Return the open result that brought some studies, None for those of a file."""
+    maps = [one for one in map(map_of, viewer.layers) if one is not None]
+    opened = dict.fromkeys(result_of(one) for one in maps)
+    return next((one for one in opened if _at_hand(one) is studies), None)
+
+
+def _at_hand(results: ResultSet) -> Studies | None:
     # A broken file is told of among the notices of what is gathered of studies.
     with suppress(ResultsError):
-        own = results.studies if results.studies_at_hand else None
-    shown = [studies_of(layer) for layer in reversed(foci_layers(viewer))]
-    return own or next((one for one in shown if one is not None), None)
+        return results.studies if results.studies_at_hand else None
+    return None
 
 
 def shown_foci(studies: Studies) -> pd.DataFrame:

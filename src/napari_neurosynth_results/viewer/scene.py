@@ -172,6 +172,31 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
     viewer.dims.point = (*viewer.dims.point[:-3], z, y, x)
 
 
+def look_where_clicked(viewer: Viewer, x: float, y: float, z: float) -> None:
+    """Move the slices to the step that is nearest in the voxel that was clicked.
+
+    Slices go on by the voxels of the finest layer, an underlay's as a rule. A step may
+    lie between two voxels of the map, where it has no value of its own.
+
+    Parameters
+    ----------
+    x, y, z : float
+        MNI coordinate in mm.
+    """
+    maps = [one for one in viewer.layers if one.visible and map_of(one) is not None]
+    place, now = [z, y, x], viewer.dims.point[-3:]
+    for axis in (-3, -2, -1) if maps else ():
+        clicked, size = place[axis], float(maps[-1].scale[axis])
+        first, (start, _, step) = maps[-1].translate[axis], viewer.dims.range[axis]
+        middle = float(first + round((clicked - first) / size) * size)
+        nearest = start + round((clicked - start) / step) * step
+        # The slice itself stays.
+        if clicked != now[axis]:
+            inside = abs(nearest - middle) < size / 2 - 1e-3 * step
+            place[axis] = nearest if inside else middle
+    look_at(viewer, *reversed(place))
+
+
 def refusal_of(viewer: Viewer, place: Coordinate) -> str:
     """Say why nobody wants to be at a place: nothing is open there, or no brain.
 

@@ -436,26 +436,29 @@ def at_once(viewer: Viewer, *, collect: bool = True) -> Iterator[None]:
     layers = unproxied(viewer).layers
     selection = layers.selection
     before, chosen = set(layers), set(selection)
-    layers.events.begin_batch()
-    try:
-        with selection.events.blocker_all(), legend_once(viewer):
-            try:
-                yield
-            finally:
-                wanted = set(selection)
-                # Back to what everybody knows, so that the change can be told.
+    # What is written on cells comes after them: napari makes them in the end, and not
+    # where somebody has asked for one before.
+    with legend_once(viewer):
+        layers.events.begin_batch()
+        try:
+            with selection.events.blocker_all():
+                try:
+                    yield
+                finally:
+                    wanted = set(selection)
+                    # Back to what everybody knows, so that the change can be told.
+                    selection.clear()
+                    selection.update(chosen.intersection(layers))
+            if len(wanted) == 1:
+                selection.active = next(iter(wanted))
+            elif wanted != set(selection):
                 selection.clear()
-                selection.update(chosen.intersection(layers))
-        if len(wanted) == 1:
-            selection.active = next(iter(wanted))
-        elif wanted != set(selection):
-            selection.clear()
-            selection.update(wanted)
-    finally:
-        gone = before.difference(layers)
-        takes_time = gone and (collect or sys.platform.startswith("win"))
-        with nullcontext() if takes_time else nothing_to_collect():
-            layers.events.end_batch()
+                selection.update(wanted)
+        finally:
+            gone = before.difference(layers)
+            takes_time = gone and (collect or sys.platform.startswith("win"))
+            with nullcontext() if takes_time else nothing_to_collect():
+                layers.events.end_batch()
 
 
 def put_in_order(viewer: Viewer, wanted: Sequence[Layer]) -> None:

@@ -426,7 +426,7 @@ def about_foci(studies: Studies) -> str:
     used = counted(len(studies.included), "study", "studies")
     told = f"{counted(len(foci), 'focus', 'foci')} of {used}"
     if left_out := len(studies) - len(studies.included):
-        told += f" ({left_out:,} more were not used)"
+        told += f" ({left_out:,} more {'was' if left_out == 1 else 'were'} not used)"
     moved = foci["converted"]
     unknown = [not space_named(name) for name in foci["space"]]
     far = len(foci) - len(shown_foci(studies))

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.anatomy.coordinates import format_place
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
@@ -554,6 +555,8 @@ class PlaceLine(QWidget):
             if layer is not None and row.title == layer.name:
                 p = f"p {row.p}" if row.p and row.p[0] in ".0123456789" else row.p
                 value = row.text if row.value != row.value else f"{row.kind} {row.text}"
+                # Of a map of p both would be one number.
+                value = "" if p and row.kind == MapKind.P else value
                 parts = [row.test or value, p, row.effect]
                 break
         return readout.where, "   ".join(part for part in parts if part)

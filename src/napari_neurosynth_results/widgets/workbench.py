@@ -123,7 +123,7 @@ class Workbench(QWidget):
         self._make_current()
         self.focus_mark = FocusMark(self)
         EnterPresses(self)
-        _PanelKeys(self)
+        _PanelKeys(self, self.focus_mark)
         #: Somebody has drawn its border elsewhere.
         self._is_sized_by_hand = False
         # Qt lays docks out anew for a while after a window has changed.

@@ -13,13 +13,14 @@ from napari_neurosynth_results.anatomy.cortex import read_cortex
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer import shown_maps
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import (
     cortex_of,
     hide_cortex,
     show_cortex,
 )
+from napari_neurosynth_results.viewer.canvas import bar_on, dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.plugin import commands
@@ -84,6 +85,27 @@ def test_the_hemisphere_of_the_cluster_is_colored_where_the_cluster_is(
     assert "MNI305" in told
     assert "Cerebellum and subcortex are missing" in told
     assert viewer.dims.ndisplay == 3
+
+
+@pytest.mark.parametrize("shape", ["pial", "inflated"])
+def test_colors_have_a_bar_and_millimeters_a_scale(
+    viewer: Any, statmap: Any, shape: Any
+) -> None:
+    layer = add(viewer, statmap)
+    show_clusters(viewer, layer, clusters_at(statmap, Threshold(value=3)))
+    dress(viewer)
+    there = bar_on(viewer)
+    assert there is not None
+    scale = viewer.canvas.overlays.scale_bar
+    show_cortex(viewer, shape=shape)
+    assert bar_on(viewer) == there
+    assert bool(scale.opacity) == (shape == "pial")
+    scene.show_plane(viewer, "axial")
+    assert bar_on(viewer) == there
+    assert scale.opacity == 1
+    # In the brain clusters have their own colors.
+    show_brain(viewer)
+    assert bar_on(viewer) is None
 
 
 def test_it_is_said_how_much_is_not_on_the_surface(

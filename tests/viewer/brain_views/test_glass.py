@@ -20,7 +20,7 @@ from napari_neurosynth_results.viewer.brain_views.glass import (
     show_glass,
     toggle_glass,
 )
-from napari_neurosynth_results.viewer.canvas import PLACE, dress
+from napari_neurosynth_results.viewer.canvas import CAPTION, PLACE, dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
@@ -127,6 +127,9 @@ def test_it_says_that_it_is_a_projection(viewer: Any) -> None:
     assert overlays[OVERLAY].visible
     # The caption above it names the map.
     assert overlays[OVERLAY].text == "maximum projection along z, not a slice"
+    # Both lines may lie over the brain.
+    for of in ("font_size", "box"):
+        assert getattr(overlays[OVERLAY], of) == getattr(overlays[CAPTION], of)
     assert overlays[PLACE].opacity == 0
     scene.show_plane(viewer, "sagittal")
     assert "along x" in overlays[OVERLAY].text

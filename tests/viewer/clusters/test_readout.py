@@ -59,7 +59,7 @@ def row(readout: Readout, title: str) -> ReadoutRow:
     return found
 
 
-def center(i: int, j: int, k: int) -> tuple[float, float, float]:
+def center(i: float, j: float, k: float) -> tuple[float, float, float]:
     x, y, z = AFFINE[:3, :3] @ (i, j, k) + AFFINE[:3, 3]
     return float(x), float(y), float(z)
 
@@ -152,6 +152,21 @@ def test_it_keeps_up_with_the_mouse(viewer: Any, sample: ResultSet) -> None:
 # --- left is left, and mm are mm ------------------------------------------------------
 
 
+def test_between_two_voxels_it_says_the_one_that_is_seen(
+    viewer: Any,
+    underlay: Any,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+) -> None:
+    # Of a logarithm of p nothing is hidden that a layer shows.
+    layer = add_map(viewer, opened({"logp": rng.uniform(1, 9, SHAPE)}), "logp")
+    for n in range(1, 6):
+        x, y, z = center(n + 0.5, n + 0.5, n + 0.5)
+        viewer.dims.point = z, y, x
+        seen = layer.get_value((z, y, x), world=True)
+        assert read_at(viewer, (x, y, z)).rows[0].value == pytest.approx(seen)
+
+
 def test_left_is_left(viewer: Any, opened: Callable[..., ResultSet]) -> None:
     """One voxel is lit: right, in front, above."""
     z = np.full(SHAPE, 0.5)
@@ -197,9 +212,9 @@ def test_each_map_is_asked_on_its_own_grid(
     # Still the voxel of the coarse map, no longer that of the fine one.
     beside = read_at(viewer, (55.0, 32.0, 39.0))
     assert [found.value for found in beside.rows[1:]] == [0.25, 9]
-    # Of two voxels that meet in a place, the one further on holds it.
+    # Of two voxels that meet in a place it is the even one, which slices show.
     between = read_at(viewer, (60.0, 32.0, 39.0))
-    assert between.rows[2].value == 0.5
+    assert between.rows[2].value == 9
 
 
 def test_nan_is_outside(viewer: Any, opened: Callable[..., ResultSet]) -> None:

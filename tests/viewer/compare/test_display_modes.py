@@ -366,6 +366,22 @@ def test_the_caption_tells_the_maps_apart(viewer: Any, maps: list[Any]) -> None:
     assert not any(canvas.SIDE_KEY in layer.metadata for layer in viewer.layers)
 
 
+def test_the_bar_beside_cells_says_whose_it_is(viewer: Any, maps: list[Any]) -> None:
+    """It stands below the last cell, and those of others may end elsewhere."""
+    canvas.dress(viewer)
+    together = JointDisplay(viewer)
+    together.show("side by side", maps[:2])
+    bar = canvas.bar_on(viewer)
+    assert bar is not None
+    first, second = map(canvas.bar_of, maps[:2])
+    assert first.ticks != second.ticks
+    assert (bar.title, bar.ticks) == (f"left: {first.title}", first.ticks)
+    together.stop()
+    bar = canvas.bar_on(viewer)
+    assert bar is not None
+    assert "left" not in bar.title
+
+
 def test_a_line_lies_between_two_maps_that_are_swiped(
     viewer: Any, maps: list[Any]
 ) -> None:
@@ -486,3 +502,31 @@ def test_nothing_is_kept_alive(qapp: Any) -> None:
     del model, together
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["swipe", "overlay"])
+def test_cells_hold_brains_whatever_was_seen_before(
+    make_napari_viewer: Any, opened: Callable[..., ResultSet], before: Any
+) -> None:
+    """Swiped maps have no color bar, and napari makes cells for one that comes."""
+    window = make_napari_viewer(show=True)
+    window.window.resize(1100, 800)
+    data = np.zeros(SHAPE, np.float32)
+    data[4:10, 6:12, 6:12] = 5
+    results = opened({"a_z": data, "b_z": data + data}, affine=AFFINE)
+    add_maps(window, list(results.maps.values()))
+    canvas.dress(window)
+    layers = [layer for layer in window.layers if map_of(layer) is not None]
+    for layer in layers:
+        clusters_for(window, layer)
+    together = JointDisplay(window)
+    together.show(before, layers)
+    together.show("side by side", layers)
+    picture = window.screenshot(flash=False)[..., :3].max(axis=2)
+    height, width = picture.shape
+    for left in (0, width // 2):
+        cell = picture[height // 3 : 2 * height // 3, left : left + width // 2]
+        assert (cell > 60).mean() > 0.1
+    together.let_go()

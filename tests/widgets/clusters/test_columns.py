@@ -57,6 +57,19 @@ def test_a_column_that_is_not_needed_gives_way_first(whole: int, room: int) -> N
     assert room_for_names({0: 50, NAME_COLUMN: 300, last: 900}, whole) == room
 
 
+@pytest.mark.parametrize("which", ["", "_desc-mass_level-cluster", "_level-voxel"])
+def test_no_two_columns_have_one_title(
+    qapp: Any, sample: ResultSet, which: str
+) -> None:
+    """They are chosen by it from a menu."""
+    key = f"z{which}_corr-FWE_method-montecarlo" if which else "z"
+    model = ClusterModel()
+    model.show(find_clusters(sample[key], p=0.05))
+    titles = [model.title(n) for n in range(len(CLUSTER_COLUMNS))]
+    assert sorted(titles) == sorted(set(titles))
+    assert titles.count("p_FWE") == bool(which)
+
+
 def test_a_value_that_is_p_is_written_as_p(qapp: Any, sample: ResultSet) -> None:
     """With three decimals the strongest peaks would all be 0.000."""
     model = ClusterModel(None)

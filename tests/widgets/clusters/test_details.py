@@ -292,6 +292,9 @@ def test_without_any_studies_the_reason_is_told(
     assert not panel.save.isEnabled()
     widget.details.setCurrentIndex(HEAT)
     assert widget.details.heat.cells.rowCount() == 0
+    # An empty grid tells nobody why.
+    assert widget.details.nothing.text() == panel.sentence.text()
+    assert widget.details.heat.isHidden()
     widget.close()
 
 

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 from helpers.clicks import click_canvas
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer import palette
+from napari_neurosynth_results.viewer import palette, scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     cluster_layer,
@@ -318,6 +318,20 @@ def test_the_spin_box_of_napari_moves_the_row(
     layer.selected_label = 5
     assert widget.view.currentIndex().row() == 4
     assert place(viewer) == peak(layer, 5)
+
+
+def test_new_colors_move_nothing(
+    widget: ClusterWidget, layer: Any, viewer: Any
+) -> None:
+    """A chosen label, the old one, is announced by napari whenever colors change."""
+    scene.look_at(viewer, -62, -22, 20)
+    before = viewer.dims.point
+    assert layer.selected_label == 1
+    layer.colormap = layer.colormap.model_copy(update={"colors": layer.colormap.colors})
+    assert viewer.dims.point == before
+    assert chosen_label(layer) == 0
+    layer.selected_label = 3
+    assert chosen_label(layer) == 3
 
 
 def test_all_others_can_be_hidden(widget: ClusterWidget, layer: Any) -> None:

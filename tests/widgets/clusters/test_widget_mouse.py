@@ -85,6 +85,22 @@ def test_a_click_in_a_slice_moves_the_place(
     assert place(viewer) == (x + 2, y, z)
 
 
+def test_the_place_lies_in_the_voxel_that_was_clicked(
+    widget: ClusterWidget, viewer: Any, layer: Any, underlay: Any
+) -> None:
+    """Half of the steps of an underlay of 1 mm lie between two voxels of 2 mm."""
+    scene.look_at(viewer, 38, 4, 2)
+    assert viewer.dims.range[0].step == 1
+    for x, y in ((38.6, 4.9), (37.2, 3.2), (39.4, 5.4), (36.7, 2.6)):
+        click_canvas(viewer, x, y, 2)
+        middle = (2 * round(x / 2), 2 * round(y / 2), 2)
+        assert place(viewer) == middle
+    # What is between them can be gone to, and a click leaves the slice alone.
+    scene.look_at(viewer, 38, 4, 3)
+    click_canvas(viewer, 36.2, 4.2, 3)
+    assert place(viewer) == (36, 4, 3)
+
+
 def test_a_click_in_3d_selects_the_cluster_and_goes_to_its_peak(
     widget: ClusterWidget, viewer: Any, layer: Any
 ) -> None:
@@ -147,6 +163,12 @@ def test_pointing_tells_name_value_and_size(
     told = "Insula R: z 6.73, 805 voxels (6,440 mm3), TDP ≥ 32 %"
     assert widget.pointed.text() == told
     mouse_move_callbacks(viewer, CanvasEvent((z, 200.0, x), "mouse_move"))
+    assert widget.pointed.text() == " "
+    # Nor does it stay when the mouse has left the canvas.
+    viewer.mouse_over_canvas = True
+    mouse_move_callbacks(viewer, CanvasEvent((z, y, x), "mouse_move"))
+    assert widget.pointed.text() == told
+    viewer.mouse_over_canvas = False
     assert widget.pointed.text() == " "
 
 

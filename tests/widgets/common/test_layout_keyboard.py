@@ -294,3 +294,33 @@ def test_the_next_cluster_is_gone_to_with_two_tables_in_the_window(window: Any) 
     for _ in range(4):
         press(KEYS.Key_N, CONTROL | ALT, 50)
     assert panel.header.place.text.text() != before
+
+
+def test_a_notification_that_fades_neither_scrolls_nor_draws_a_line(
+    window: Any,
+) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Views")
+    views = panel.panel("Views")
+    views.unfold_foci()
+    area = views.parentWidget().parentWidget()
+    [button] = [one for one in views.findChildren(QPushButton) if one.text() == "Axial"]
+    bar = area.verticalScrollBar()
+    wait_until(bar.maximum)
+    for by_key in (False, True):
+        bar.setValue(0)
+        panel.header.map.setFocus()
+        if by_key:
+            tab_to("Axial")
+        else:
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert focused() is button
+        bar.setValue(bar.maximum())
+        # What `NapariQtNotification.close` does, of napari 0.9.
+        window.window._qt_window._qt_viewer.setFocus()
+        QTest.qWait(50)
+        assert focused() is button
+        assert bar.value() == bar.maximum() > 0
+        assert (panel.focus_mark.marked is button) == by_key

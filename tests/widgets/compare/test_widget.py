@@ -34,6 +34,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, bring_first_maps
+from napari_neurosynth_results.viewer.scene import canvas_cover
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.common.color_grid import GridModel
@@ -177,10 +178,12 @@ def test_a_threshold_that_means_nothing_is_told(
 @pytest.mark.slow
 @pytest.mark.parametrize("view", ["overlay", "outlines", "blink", "swipe"])
 def test_ways_to_see_them_show_what_steers_them(
-    widget: CompareWidget, layers: dict[str, Any], view: str
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any], view: str
 ) -> None:
     widget.maps.check(maps_of(layers, "z", "logp"))
+    canvas_cover(viewer).text = "Ortho"
     widget.mode.value = view
+    assert bool(canvas_cover(viewer).text) == (view not in ("side by side", "swipe"))
     assert widget._together.mode == view
     assert widget.line.native.isHidden() == (view != "swipe")
     assert widget.next.native.isHidden() == (view != "blink")

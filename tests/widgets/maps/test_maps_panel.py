@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtWidgets import QApplication, QDialog
 
 from napari_neurosynth_results import open_results
@@ -268,6 +268,20 @@ def test_a_chosen_map_is_described(widget: MapsPanel) -> None:
     choose(widget, TITLES[3])
     assert "no p values" in widget.map_description.text.text()
     assert "Shown: " not in widget.map_description.text.text()
+
+
+def test_rows_stay_where_they_are_clicked(workbench: Workbench, widget: Any) -> None:
+    """What is said of a map takes its room from what is said of the result."""
+    workbench.resize(420, 740)
+    workbench.show()
+    QApplication.processEvents()
+    where = widget.view.mapTo(workbench, QPoint()), widget.view.height()
+    choose(widget, TITLES[0])
+    assert len(widget.map_description.text.text().splitlines()) > 2
+    for _ in range(5):
+        QApplication.processEvents()
+    assert (widget.view.mapTo(workbench, QPoint()), widget.view.height()) == where
+    assert widget.about.isVisible()
 
 
 def test_removing_and_renaming_layers_is_followed(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QPoint
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtTest import QTest
 
 from helpers.threshold_form import let_go, settle, shown, type_number
@@ -53,6 +54,15 @@ def test_in_a_high_dock_the_room_is_left_below_all_lines(
     below = sentence.mapTo(widget.native, QPoint(0, sentence.height())).y()
     above = line.mapTo(widget.native, QPoint(0, 0)).y()
     assert 0 < above < below < 200
+
+
+def test_a_small_p_is_seen_from_its_first_digit(widget: ThresholdWidget) -> None:
+    box = widget.form.number.native
+    font = box.font()
+    # What napari's style has on most systems: 9 points.
+    font.setPixelSize(12)
+    needed = QFontMetrics(font).horizontalAdvance("8.88e-88")
+    assert box.maximumWidth() >= needed + 8
 
 
 def test_the_confidence_of_true_discoveries_is_a_choice(

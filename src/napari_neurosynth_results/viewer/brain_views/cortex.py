@@ -32,6 +32,7 @@ from napari_neurosynth_results.viewer.brain_views.surface_layers import (
     surface_layer,
     update_surface,
 )
+from napari_neurosynth_results.viewer.canvas import ON_SURFACE_KEY, update_legend
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -186,6 +187,10 @@ class Cortex:
             viewer.layers.append(made)
             self._halves.append((hemisphere, made))
         viewer.layers.selection = selected
+        self._layer.metadata[ON_SURFACE_KEY] = True
+        update_legend(viewer)
+        # What is inflated is not in millimeters.
+        viewer.canvas.overlays.scale_bar.opacity = float(self.shape == "pial")
         found = cluster_layer(viewer, clusters.statmap)
         if found is not None:
             found.events.data.connect(self._refresh)
@@ -220,7 +225,10 @@ class Cortex:
         for layer in self._hidden:
             layer.visible = True
         self._halves, self._hidden = [], []
+        self._layer.metadata.pop(ON_SURFACE_KEY, None)
+        viewer.canvas.overlays.scale_bar.opacity = 1.0
         self._volumes.give_back()
+        update_legend(viewer)
 
     def _inserted(self, event: Any) -> None:
         """Let volumes that are opened meanwhile stand back; clusters are followed."""

@@ -19,7 +19,7 @@ from napari_neurosynth_results.export.colors import colored_mask, colored_values
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.canvas import show_place
+from napari_neurosynth_results.viewer.canvas import FONT_SIZE, show_place
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     map_layers,
@@ -36,7 +36,6 @@ GLASS_OUTLINE = "Glass brain: outline"
 #: The text on the canvas that says that this is no slice.
 OVERLAY = "neurosynth_results_projection"
 _GLASS_KEY = "neurosynth_results_glass"
-_TEXT_SIZE = 11
 #: The black is brighter inside the brain, and its outline is gray.
 _BRIGHTEST = 1.7
 
@@ -122,7 +121,12 @@ class GlassBrain:
         )
         if OVERLAY not in viewer.canvas.overlays:
             scene.add_words(
-                viewer, OVERLAY, position="top_left", font_size=_TEXT_SIZE, box=False
+                # As the caption above it, over the brain too.
+                viewer,
+                OVERLAY,
+                position="top_left",
+                font_size=FONT_SIZE,
+                box=True,
             )
         # Bound methods are held weakly by napari: they go with this object.
         viewer.layers.events.inserted.connect(self._changed)

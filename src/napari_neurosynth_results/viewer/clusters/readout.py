@@ -289,11 +289,14 @@ def _asked_of(layers: Any) -> dict[StatMap, _Asked]:
 
 
 def _voxel_at(grid: Grid, place: Coordinate) -> Voxel | None:
-    """Find the voxel that holds a place, None outside of the grid."""
+    """Find the voxel that holds a place, None outside of the grid.
+
+    Half-way between two it is the one that napari draws in slices.
+    """
     affine, voxel = grid.affine, []
     for axis in range(3):
         index = (place[axis] - affine[axis, 3]) / affine[axis, axis]
-        nearest = math.floor(index + 0.5)
+        nearest = round(index)
         if not 0 <= nearest < grid.shape[axis]:
             return None
         voxel.append(nearest)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.viewer.clusters.cluster_layers import FAINT_KEY
-from napari_neurosynth_results.viewer.layers import value_behind
+from napari_neurosynth_results.viewer.layers import VIEW_KEY, value_behind
 from napari_neurosynth_results.viewer.ortho.geometry import (
     LayerTransform,
     NotShownError,
@@ -125,7 +125,8 @@ def drawable_layers(viewer: Viewer) -> Drawable:
     left_out: dict[str, str] = {}
     point, units = viewer.dims.point, viewer.dims.units
     for layer in viewer.layers:
-        if not layer.visible:
+        # A projection is the same at all places: cut, it would be bars.
+        if not layer.visible or VIEW_KEY in layer.metadata:
             continue
         try:
             if not (is_volume(layer) or _is_points(layer)):

@@ -37,7 +37,7 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import describe_atla
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
-from napari_neurosynth_results.viewer.foci import studies_of
+from napari_neurosynth_results.viewer.foci import owner_of, studies_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import read_settings
 
@@ -249,10 +249,9 @@ class StateReader:
         """Return the number of the foci of a layer."""
         studies = studies_of(layer)
         assert studies is not None
-        for results in self._all_results():
-            if results.studies_at_hand and _studies(results) is studies:
-                found = FociReference(self.source(results), title=layer.name)
-                break
+        results = owner_of(self.viewer, studies)
+        if results is not None:
+            found = FociReference(self.source(results), title=layer.name)
         else:
             file = studies.file or StudyFile("")
             found = FociReference(
@@ -261,20 +260,9 @@ class StateReader:
         self._foci.append(found)
         return len(self._foci) - 1
 
-    def _all_results(self) -> list[ResultSet]:
-        shown = (map_of(layer) for layer in self.viewer.layers)
-        return list(dict.fromkeys(result_of(m) for m in shown if m is not None))
-
 
 def _is_address(source: str, online: Any) -> bool:
     return "://" in source or is_sealed_name(source) or is_link(source, online)
-
-
-def _studies(results: ResultSet) -> object:
-    try:
-        return results.studies
-    except ResultsError:
-        return None
 
 
 def _file_of(layer: Layer) -> str:

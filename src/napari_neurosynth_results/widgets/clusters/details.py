@@ -7,7 +7,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -61,7 +61,11 @@ from napari_neurosynth_results.widgets.clusters.studies import (
     StudyHeatMap,
     StudyPanel,
 )
-from napari_neurosynth_results.widgets.common.layout import ElidedLabel
+from napari_neurosynth_results.widgets.common.layout import (
+    ElidedLabel,
+    PlainLabel,
+    wrap,
+)
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -270,7 +274,11 @@ class ClusterDetails(QTabWidget):
         self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
         self.addTab(self.parts, "Active parts")
         self.addTab(self.studies, "Studies")
-        self.addTab(self._framed(self.measure, self.heat), "Studies x clusters")
+        self.nothing = wrap(PlainLabel())
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.addTab(
+            self._framed(self.nothing, self.measure, self.heat), "Studies x clusters"
+        )
         self.effect = EffectPanel(self)
         self.addTab(self.effect, "Effect")
         self.currentChanged.connect(self._fill)
@@ -422,12 +430,15 @@ class ClusterDetails(QTabWidget):
             return
         behind = self.contributors
         self._work_out_shares()
+        why = "\n".join(behind.notices) if behind is not None and not behind else ""
         if self.currentWidget() is self.studies:
             results = result_of(clusters.statmap) if clusters is not None else None
             self.studies.offer(results, "Neurosynth Compose")
-            why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)
         else:
+            self.nothing.setText(why)
+            self.nothing.setVisible(bool(why))
+            self.heat.setVisible(not why)
             tables = (behind.foci, behind.shares) if behind is not None else (None,)
             self.measure.setVisible(all(table is not None for table in tables))
             by_shares = self.measure.currentIndex() == 1

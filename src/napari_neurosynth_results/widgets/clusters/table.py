@@ -270,12 +270,13 @@ class ClusterModel(QAbstractItemModel):
         column = CLUSTER_COLUMNS[section]
         if self._clusters is None:
             return column.title
-        kind = str(self._clusters.values.kind)
+        kind, statmap = str(self._clusters.values.kind), self._clusters.statmap
         # The axis z and the value z would have one title.
         if column.key == "peak_value":
             return f"Peak {kind}"
         own = column.key in CORRECTED.intersection(self._clusters.peak_columns)
-        if (own or column.key == "cluster_p") and self._clusters.statmap.correction:
+        tested = column.key == "cluster_p" and statmap.level == "cluster"
+        if (own or tested) and statmap.correction:
             return self._clusters.p_word
         return f"Mean {kind}" if column.key == "mean_value" else column.title
 

@@ -97,6 +97,8 @@ class ClusterWidget(Container):
         # Not the stand-in that widgets are given: each of its answers takes longer.
         self._viewer = unproxied(napari_viewer)
         self._layer: Labels | None = None
+        #: The label that napari had chosen when it last spoke of it.
+        self._followed = 0
         self._selecting = False
         self._make_form()
         self._make_table()
@@ -237,6 +239,8 @@ class ClusterWidget(Container):
         self.view.undo_pressed.connect(self._take_back_name)
         self._watch = LayerWatch(self._viewer, self._refresh, self._follow_active)
         follow_mouse(self._viewer, self._pick, self._point)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        self._viewer.events.mouse_over_canvas.connect(self._leave)
 
     def _layer_choices(self, widget: object = None) -> list[tuple[str, Labels]]:
         return [
@@ -289,6 +293,7 @@ class ClusterWidget(Container):
             self._layer.events.features.connect(self._show)
             self._layer.events.colormap.connect(self._show_colors)
             self._layer.events.selected_label.connect(self._follow_label)
+            self._followed = int(self._layer.selected_label)
             with self.only.changed.blocked():
                 self.only.value = self._layer.show_selected_label
         self._show()
@@ -380,9 +385,13 @@ class ClusterWidget(Container):
 
     def _follow_label(self, event: object = None) -> None:
         """Follow napari's own table and its label spin box."""
-        if self._selecting or self._layer is None or self.clusters is None:
+        if self._layer is None:
             return
         label = int(self._layer.selected_label)
+        # napari says so of the label that it was, too, when colors have changed.
+        before, self._followed = self._followed, label
+        if self._selecting or label == before or self.clusters is None:
+            return
         if 1 <= label <= len(self.clusters) and label != chosen_label(self._layer):
             self._choose(label)
             self._mark(label)
@@ -439,7 +448,7 @@ class ClusterWidget(Container):
             return
         z, y, x = map(float, position[-3:])
         if not scene.refusal_of(self._viewer, (x, y, z)):
-            scene.look_at(self._viewer, x, y, z)
+            scene.look_where_clicked(self._viewer, x, y, z)
 
     def _point(self, layer: Labels | None, label: int, position: Any) -> None:
         """Say what the mouse is over."""
@@ -463,6 +472,11 @@ class ClusterWidget(Container):
             f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
             + (f", TDP {tdp}" if tdp else ""),
         )
+
+    def _leave(self, event: object = None) -> None:
+        """Say no more of what the mouse was over."""
+        if not self._viewer.mouse_over_canvas:
+            self.pointed.say(" ")
 
     def _go_to(self, label: int) -> None:
         """Go to a cluster that was chosen elsewhere."""

@@ -326,9 +326,8 @@ def let_stand_alone(container: Container) -> None:
     layout = QVBoxLayout(outer)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(area)
-    FocusMark(outer)
     EnterPresses(outer)
-    PaneKeys(outer)
+    PaneKeys(outer, FocusMark(outer))
     EndWhenClosed(outer)
 
 
@@ -357,10 +356,13 @@ class PaneKeys(QObject):
     ----------
     pane : QWidget
         What is in a dock.
+    mark : FocusMark
+        The line around what has the keyboard in it.
     """
 
-    def __init__(self, pane: QWidget) -> None:
+    def __init__(self, pane: QWidget, mark: FocusMark) -> None:
         super().__init__(pane)
+        self._mark = mark
         self._return = _FocusReturn(self)
         self._is_leaving = False
         #: What had the keyboard when it was last given away.
@@ -482,7 +484,7 @@ class PaneKeys(QObject):
         if canvas is None or now is None:
             return
         if now is canvas or now.isAncestorOf(canvas):
-            before.setFocus()
+            self._mark.give_back(before)
 
     def _is_mine(self, control: QWidget) -> bool:
         return self.in_sight and self._pane.isAncestorOf(control)

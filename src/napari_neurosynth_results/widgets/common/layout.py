@@ -435,6 +435,8 @@ class FocusMark(QWidget):
         self._marked: QWidget | None = None
         #: The control, and what it lies in up to where the line is drawn.
         self._watched: list[QWidget] = []
+        #: What had the line when the keyboard was last somewhere else.
+        self._before: QWidget | None = None
         # Once Qt has scrolled itself, and has laid out what came or went.
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
@@ -449,7 +451,17 @@ class FocusMark(QWidget):
         """The control that has the line around it."""
         return self._marked if self.isVisible() else None
 
+    def give_back(self, control: QWidget) -> None:
+        """Give back the keyboard that was taken; who came by mouse sees no line."""
+        before = self._before
+        control.setFocus()
+        self._settled.stop()
+        if before is not whole_control(control):
+            self._watch(None)
+            self.hide()
+
     def _follow(self, before: QWidget | None, now: QWidget | None) -> None:
+        self._before = self._marked
         self._watch(None)
         by_mouse = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if now is None or by_mouse or not self._around.isAncestorOf(now):

@@ -55,6 +55,7 @@ from napari_neurosynth_results.viewer.napari_private import (
     is_closed,
 )
 from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.scene import uncover_canvas
 from napari_neurosynth_results.viewer.shown_maps import at_once, layer_of
 from napari_neurosynth_results.widgets.common.layout import (
     align_labels,
@@ -397,7 +398,11 @@ class CompareWidget(Container):
         if view == _ALONE or len(chosen) < 2:
             self._together.stop()
         else:
-            if view == "swipe" and self._together.mode != view:
+            is_new = self._together.mode != view
+            if is_new and view in ("side by side", "swipe"):
+                # Three planes know neither cells nor sides.
+                uncover_canvas(self._viewer)
+            if is_new and view == "swipe":
                 # The name of the right map stands where napari tells things.
                 close_notifications(self._viewer)
             self._together.show(view, chosen)

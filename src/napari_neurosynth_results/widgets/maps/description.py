@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QTextBrowser,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -36,7 +37,9 @@ _POLL_MS = 100
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 _MOST_PIXELS = 1 << 24
 _LONGEST = 1500
-_HIGHEST = 150
+#: Of what is said of a map and of its result together, at least.
+_HEIGHT = 200
+_FEW_LINES = 60
 #: Readable on napari's dark and on its light ground.
 _LINK = "#3d9be9"
 
@@ -55,6 +58,7 @@ class MapDescription(QWidget):
         self.picture = PlainLabel()
         self.text = wrap(PlainLabel())
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture)
@@ -153,9 +157,25 @@ def description_browser() -> QTextBrowser:
     """Make the place where a result is described."""
     browser = QTextBrowser()
     browser.setOpenExternalLinks(True)
-    browser.setMaximumHeight(_HIGHEST)
+    # It gives way to what there is to say of a map.
+    browser.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+    browser.setMinimumHeight(_FEW_LINES)
     browser.setAccessibleName("About the result")
     return browser
+
+
+def below_list(about_map: QWidget, about_result: QWidget) -> QWidget:
+    """Put two texts below each other, so that the list above them keeps its rows.
+
+    A second click on an eye would be one on another, if rows moved with the first.
+    """
+    both = QWidget()
+    both.setMinimumHeight(_HEIGHT)
+    layout = QVBoxLayout(both)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(about_map)
+    layout.addWidget(about_result, 1)
+    return both
 
 
 @lru_cache(maxsize=8)

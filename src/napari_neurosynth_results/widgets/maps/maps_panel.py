@@ -33,6 +33,7 @@ from napari_neurosynth_results.widgets.common.row_table import (
 from napari_neurosynth_results.widgets.kind_form import show_kind_form
 from napari_neurosynth_results.widgets.maps.description import (
     MapDescription,
+    below_list,
     description_browser,
     description_html,
 )
@@ -120,8 +121,7 @@ class MapsPanel(Container):
         )
         layout = self.native.layout()
         layout.insertWidget(2, self.view, 1)
-        layout.insertWidget(4, self.map_description)
-        layout.insertWidget(5, self.about)
+        layout.insertWidget(4, below_list(self.map_description, self.about))
 
     def _connect(self) -> None:
         for widget in (self.search, self.kind, self.correction):

@@ -368,7 +368,7 @@ class OrthoCanvas(QWidget):
         row = min(max(at.y() - box.top(), 0.0), window.rows)
         column = min(max(at.x() - box.left(), 0.0), window.columns)
         z, y, x = window.place_at(row, column, slice_position(viewer))
-        scene.look_at(viewer, x, y, z)
+        scene.look_where_clicked(viewer, x, y, z)
 
     def _pan(self, by: QPointF) -> None:
         found = self.windows()

@@ -256,6 +256,9 @@ def show_ortho(napari_viewer: Viewer, where: OrthoPlace | None = None) -> OrthoV
     view, main = OrthoView(viewer), main_window(viewer)
     canvas = main.centralWidget().findChild(QOpenGLWidget) if main is not None else None
     if where == "center" and canvas is not None:
+        if viewer.dims.ndisplay == 3:
+            # What is cut stands back in 3D for surfaces, which are not.
+            scene.show_plane(viewer, "axial")
         view.lie_over(canvas, viewer)
         return view
     if main is not None:

@@ -59,7 +59,7 @@ from napari_neurosynth_results.widgets.common.layout import (
 )
 
 _STEPS = 1000
-_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 56, 44, 20
+_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 66, 44, 20
 _SPACING = 2
 _NO_BUTTONS = QAbstractSpinBox.ButtonSymbols.NoButtons
 #: Probabilities that papers use: the slider holds on to them, within so many steps.

@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import ndimage
 
-from napari_neurosynth_results.maps.doubts import doubt_of, is_thresholded
+from napari_neurosynth_results.maps.doubts import (
+    cluster_level_doubt,
+    doubt_of,
+    is_thresholded,
+)
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.programs import (
     Reading,
@@ -81,3 +86,28 @@ def test_a_thresholded_map_is_known_by_its_values() -> None:
     assert not is_thresholded(Z, reading_of("tmap"))
     assert not is_thresholded(cut, reading_of("logp"))
     assert not is_thresholded(np.where(Z > 1, Z, 0), reading_of("tmap"))
+
+
+@pytest.mark.parametrize("floor", [0, 0.0125])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_cluster_level_map_that_was_interpolated_is_doubted(
+    floor: float, sign: int
+) -> None:
+    # Two clusters that touch, one of the other sign beside, and one far away.
+    whole = np.full((24, 24, 24), floor, np.float32)
+    whole[2:8, 2:8, 2:8], whole[8:12, 2:8, 2:8] = 2.6, 1.7
+    whole[2:8, 8:11, 2:8], whole[16:21, 16:21, 16:21] = 1.2 * sign, 2.1
+    assert cluster_level_doubt(whole) == ""
+    assert cluster_level_doubt(np.repeat(whole, 2, axis=0)) == ""
+    smooth = ndimage.zoom(whole, 1.5, order=1)
+    assert "differ, as after interpolation" in cluster_level_doubt(smooth)
+    # Every voxel a value of its own, as what is left above a cutoff.
+    assert "interpolation" in cluster_level_doubt(np.where(Z > 0, Z, 0))
+
+
+def test_crumbs_and_empty_maps_are_not_doubted() -> None:
+    assert cluster_level_doubt(np.zeros(SHAPE, np.float32)) == ""
+    assert cluster_level_doubt(np.full(SHAPE, np.nan, np.float32)) == ""
+    crumbs = np.zeros(SHAPE, np.float32)
+    crumbs[::3, ::3, ::3] = RNG.uniform(1, 2, crumbs[::3, ::3, ::3].shape)
+    assert cluster_level_doubt(crumbs) == ""

@@ -38,6 +38,10 @@ _NEAR_1 = 0.95
 #: Share of voxels with a value, and the weakest of them, of a thresholded z or t map.
 _MOST_FILLED = 0.15
 _WEAKEST_KEPT = 1.5
+#: Values that differ by less are one p, as float32 or float64 wrote it.
+_SAME_P = 1e-4
+#: Share of touching voxels in clusters with two values; clusters touch now and then.
+_MOST_DIFFERING = 0.1
 
 
 def doubt_of(voxels: Voxels, reading: Reading) -> str:
@@ -183,6 +187,53 @@ def _beyond_permutations(voxels: Voxels, iterations: int | None) -> str:
     if high <= _MOST_DECADES:
         return ""
     return f"no permutations give p = 10^-{high:.3g}: its values fit"
+
+
+def cluster_level_doubt(voxels: Voxels) -> str:
+    """Say why values cannot be those of clusters, each of which carries its own p.
+
+    Interpolation gives a cluster a rim of other values, each of which would be taken
+    for the p of a cluster of its own.
+
+    Parameters
+    ----------
+    voxels : ndarray of float32, shape (i, j, k)
+        A map that is called cluster-level corrected.
+
+    Returns
+    -------
+    str
+        Half a sentence; empty when nothing is odd.
+    """
+    inside = np.isfinite(voxels) & (voxels != 0)
+    size = np.abs(voxels)
+    values = size[inside]
+    if values.size < _ENOUGH:
+        return ""
+    # What most have is the floor, or the largest cluster: of both nothing is to see.
+    common = np.median(values[:: values.size // _GLANCE + 1])
+    told = inside & (np.abs(size - common) > _SAME_P * common)
+    pairs = differing = 0
+    for axis in range(voxels.ndim):
+        here, there = (
+            tuple(part if n == axis else slice(None) for n in range(voxels.ndim))
+            for part in (slice(None, -1), slice(1, None))
+        )
+        both = told[here] & told[there]
+        one, other = voxels[here][both], voxels[there][both]
+        # Clusters of either sign may touch.
+        same_sign = (one > 0) == (other > 0)
+        off = np.abs(one - other) > _SAME_P * np.maximum(np.abs(one), np.abs(other))
+        pairs += int(same_sign.sum())
+        differing += int((off & same_sign).sum())
+    if differing < _ENOUGH or differing < _MOST_DIFFERING * pairs:
+        return ""
+    return (
+        "it is called cluster-level, where each cluster carries one value, its own p, "
+        f"but of {pairs:,} pairs of touching voxels {differing:,} differ, as after "
+        "interpolation: take the file as it was written, or resample it to the nearest "
+        "voxel"
+    )
 
 
 def say_otherwise(key: str) -> str:

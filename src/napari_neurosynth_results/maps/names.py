@@ -26,6 +26,9 @@ _COUNTER = re.compile(r"^\d{1,4}$")
 _RANDOM = re.compile(r"^(?=.*(?:\d|[a-z].*[A-Z]))[A-Za-z0-9]{7}$")
 # What no program's own word does, and most of the random ones do: mix all three.
 _SURELY_RANDOM = re.compile(r"^(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{7}$")
+#: What others write for a correction, and for none.
+_CORRECTIONS = {"fwe": "FWE", "fwer": "FWE", "fdr": "FDR"}
+_CORRECTIONS |= dict.fromkeys(("none", "unc", "uncorr", "uncorrected"), "")
 _CLUSTER_STATISTIC = re.compile(r"^(.*?)(mass|size)$", re.I)
 # Right before a value these make it another: log_p, one_minus_p, vox_p, thresh_z.
 _CHANGES = re.compile(
@@ -101,7 +104,8 @@ class MapName:
     @cached_property
     def correction(self) -> str | None:
         """``"FWE"``, ``"FDR"`` or None for an uncorrected map."""
-        return self.get("corr")
+        label = self.get("corr") or ""
+        return _CORRECTIONS.get(label.lower(), label) or None
 
     @property
     def method(self) -> str | None:
@@ -376,6 +380,7 @@ _METHOD_WORDS = {
     "bonferroni": "Bonferroni",
     "indep": "Benjamini-Hochberg",
     "negcorr": "Benjamini-Yekutieli",
+    "predictive": "predicted cutoff",
 }
 #: Between the parts of a short title.
 SEPARATOR = " \u00b7 "

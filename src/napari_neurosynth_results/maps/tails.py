@@ -36,6 +36,8 @@ _TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
 _SAMPLE = 5000
 #: NiMARE writes float32; a conversion that fits leaves less than this in z.
 _FITS = 0.02
+#: Up to here 1 - p has the digits in float32.
+_PRECISE_Z = 4
 
 
 def found_tail(statmap: StatMap) -> tuple[Tail, bool]:
@@ -165,24 +167,62 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
     ResultsError
         When a map cannot be read.
     """
-    from scipy.special import ndtri_exp
-
     z, log_p = _sample(statmap, partner)
     if z.size == 0:
         return None
-    one, two = -ndtri_exp(log_p), -ndtri_exp(log_p - np.log(2))
-    errors = (
-        (float(np.median(np.abs(one - z))), Tail.ONE),
-        # One-tailed in the direction of the sign: see negatives_count.
-        (float(np.median(np.abs(one - np.abs(z)))), Tail.ONE),
-        (float(np.median(np.abs(two - np.abs(z)))), Tail.TWO),
-    )
-    error, tail = min(errors)
+    error, tail = min((float(np.median(off)), tail) for off, tail in _off(z, log_p))
     return tail if error < _FITS else None
 
 
+def _off(
+    z: npt.NDArray[np.float64], log_p: npt.NDArray[np.float64]
+) -> tuple[tuple[npt.NDArray[np.float64], Tail], ...]:
+    """Return how far each z is from what its p means, by every way p may count."""
+    from scipy.special import ndtri_exp
+
+    one, two = -ndtri_exp(log_p), -ndtri_exp(log_p - np.log(2))
+    return (
+        (np.abs(one - z), Tail.ONE),
+        # One-tailed in the direction of the sign: see negatives_count.
+        (np.abs(one - np.abs(z)), Tail.ONE),
+        (np.abs(two - np.abs(z)), Tail.TWO),
+    )
+
+
+def follows_p(statmap: StatMap, partner: StatMap) -> bool:
+    """Whether a z map and the p beside it say the same in every voxel that matters.
+
+    Where they do not, no height of z keeps the voxels that a p keeps.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A z map.
+    partner : StatMap
+        What states its p, on the same grid.
+
+    Returns
+    -------
+    bool
+        True as well where no voxel tells.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    z, log_p = _sample(statmap, partner, every=True)
+    # Beyond, p of float32 says little; below, nobody thresholds.
+    usable = (np.abs(z) > 1) & (np.abs(z) < _PRECISE_Z)
+    z, log_p = z[usable], log_p[usable]
+    if z.size == 0:
+        return True
+    off = min((off for off, _ in _off(z, log_p)), key=lambda off: float(np.median(off)))
+    return not (off > _FITS * np.abs(z)).any()
+
+
 def _sample(
-    statmap: StatMap, partner: StatMap
+    statmap: StatMap, partner: StatMap, *, every: bool = False
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Pick z and ln p where both conversions are defined and precise."""
     z, stated = statmap.data, partner.data
@@ -195,7 +235,7 @@ def _sample(
     strong = np.flatnonzero((size > 0.5) & (size < 30))
     log_p = _natural_log_p(stated[strong], partner.kind.row.p)
     usable = np.flatnonzero(np.isfinite(log_p) & (log_p < 0))
-    chosen = usable[:: max(1, usable.size // _SAMPLE)]
+    chosen = usable[:: 1 if every else max(1, usable.size // _SAMPLE)]
     return z[strong[chosen]].astype(np.float64), log_p[chosen]
 
 

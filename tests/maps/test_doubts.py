@@ -111,3 +111,24 @@ def test_crumbs_and_empty_maps_are_not_doubted() -> None:
     crumbs = np.zeros(SHAPE, np.float32)
     crumbs[::3, ::3, ::3] = RNG.uniform(1, 2, crumbs[::3, ::3, ::3].shape)
     assert cluster_level_doubt(crumbs) == ""
+
+
+def test_a_p_that_a_spline_resampled_is_doubted() -> None:
+    p = np.zeros((30, 30, 30), np.float32)
+    p[8:22, 8:22, 8:22] = RNG.uniform(size=(14, 14, 14))
+    assert doubt_of(p, reading_of("p")) == ""
+    # Nobody masked this one.
+    assert doubt_of(RNG.uniform(size=p.shape).astype(np.float32), reading_of("p")) == ""
+    spline = ndimage.zoom(p, 0.7, order=3).clip(0, 1)
+    assert np.isin(spline, (0, 1)).mean() < 0.9
+    assert "rim of the volume" in doubt_of(spline, reading_of("p"))
+    assert doubt_of(spline, stated_reading("p", reading_of("p"))) == ""
+
+
+def test_a_z_that_is_nowhere_beyond_1_fits_p() -> None:
+    for told in (reading_of("pain_z"), reading_of("foo", map_type="T map")):
+        assert "they fit p or 1-p" in doubt_of(P, told)
+        assert doubt_of(P * 3, told) == ""
+        # A few voxels may be weak, and so may be what was corrected.
+        assert doubt_of(P[:2], told) == ""
+    assert doubt_of(P, reading_of("z_corr-FDR_method-indep")) == ""

@@ -374,7 +374,8 @@ def _find_doubt(statmap: StatMap) -> str:
     if not doubt and statmap.level == "cluster" and statmap.kind.row.has_p:
         doubt = cluster_level_doubt(statmap.data)
         if doubt:
-            statmap.results.report(f"{statmap.key}: {doubt}.")
+            told = f"{statmap.key}: {doubt}. {say_otherwise(statmap.key)}"
+            statmap.results.report(told)
     if doubt or statmap.kind is not MapKind.LOGP or reading.word == "user":
         return doubt
     if name is None or name.method != "montecarlo" or name.get("desc"):

@@ -36,6 +36,8 @@ _TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
 _SAMPLE = 5000
 #: NiMARE writes float32; a conversion that fits leaves less than this in z.
 _FITS = 0.02
+#: Fewer negative values than this tell nothing.
+_ENOUGH = 20
 #: Up to here 1 - p has the digits in float32.
 _PRECISE_Z = 4
 
@@ -68,7 +70,7 @@ def found_tail(statmap: StatMap) -> tuple[Tail, bool]:
         return Tail.NONE, False
     if (stated := statmap.file.reading.tail) is not None:
         return stated, False
-    measured = _measure_tail(statmap) if statmap.kind is MapKind.Z else None
+    measured = _measure_tail(statmap)
     if measured is not None:
         return measured, False
     if (test := _find_test(statmap)) is not None:
@@ -107,7 +109,7 @@ def negatives_count(statmap: StatMap) -> bool:
 
 
 def _find_test(statmap: StatMap) -> StatMap | None:
-    """Find the z that a map belongs to, None when it is not at hand."""
+    """Find the z or t that a map belongs to, None when it is not at hand."""
     if statmap.name is None:
         return None
     by_p = _corrected_by_p(statmap)
@@ -115,10 +117,11 @@ def _find_test(statmap: StatMap) -> StatMap | None:
         by_p or not statmap.correction or statmap.name.contrast in _TWO_TAILED_CONTRASTS
     ):
         return None
-    z = statmap.results.uncorrected(statmap, "z")
-    if z is None and not by_p:
-        z = statmap.results.siblings(statmap).get("z")
-    return z
+    find = statmap.results.uncorrected
+    test = find(statmap, "z") or find(statmap, "t")
+    if test is None and not by_p:
+        test = statmap.results.siblings(statmap).get("z")
+    return None if test is statmap else test
 
 
 def _corrected_by_p(statmap: StatMap) -> bool:
@@ -142,9 +145,23 @@ def _partner(statmap: StatMap) -> StatMap | None:
 
 
 def _measure_tail(statmap: StatMap) -> Tail | None:
-    """Invert a z map against the p of the same test, None when that cannot tell."""
-    partner = _partner(statmap)
-    return None if partner is None else tail_between(statmap, partner)
+    """Compare a z or t map with the p of the same test, None when that cannot tell."""
+    by_value = statmap.kind.row.p.by_tail and not statmap.kind.row.p.states_p
+    partner = _partner(statmap) if by_value else None
+    if partner is None:
+        return None
+    if statmap.kind is MapKind.Z:
+        return tail_between(statmap, partner)
+    return _tail_by_negatives(statmap, partner)
+
+
+def _tail_by_negatives(statmap: StatMap, partner: StatMap) -> Tail | None:
+    """Ask a t map whose degrees of freedom may differ whether a negative t counts."""
+    t, log_p = _sample(statmap, partner)
+    negative = log_p[t < 0]
+    if negative.size < _ENOUGH:
+        return None
+    return Tail.ONE if float(np.median(negative)) > np.log(0.5) else Tail.TWO
 
 
 def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from napari_neurosynth_results.maps.doubts import (
     cluster_level_doubt,
@@ -119,6 +119,8 @@ def test_a_p_that_a_spline_resampled_is_doubted() -> None:
     assert doubt_of(p, reading_of("p")) == ""
     # Nobody masked this one.
     assert doubt_of(RNG.uniform(size=p.shape).astype(np.float32), reading_of("p")) == ""
+    strong = stats.norm.sf(RNG.normal(size=p.shape) * 4).astype(np.float32)
+    assert doubt_of(strong, reading_of("p")) == ""
     spline = ndimage.zoom(p, 0.7, order=3).clip(0, 1)
     assert np.isin(spline, (0, 1)).mean() < 0.9
     assert "rim of the volume" in doubt_of(spline, reading_of("p"))

@@ -45,6 +45,8 @@ NEAR_1 = np.where(P < 0.2, P, 1 - P / 1000).astype(np.float32)
         ("one_vox_p_tstat1", NEAR_1, "they fit p"),
         ("vox_tstat_fwep_c1", 1 - NEAR_1, "they fit 1-p"),
         ("stat", Z, "nilearn"),
+        ("prob_desc-AgF", Z, "z, t or signed logp"),
+        ("pain_pFgA_pf=0.50", np.abs(Z), "logp, z, t or F"),
     ],
 )
 def test_what_contradicts_a_name(stem: str, values: Array, fits: str) -> None:
@@ -61,7 +63,7 @@ def test_what_contradicts_a_name(stem: str, values: Array, fits: str) -> None:
         *(("stat_desc-group1MinusGroup2", Z), ("cluster_mask_zstat1", LABELS)),
         *(("vox_tstat_fwep_c1", NEAR_1), ("vox_tstat_uncp_c1", P)),
         *(("cope1", LABELS), ("z", np.zeros(SHAPE)), ("z", np.full(SHAPE, np.nan))),
-        ("z", np.rint(Z * 3)),
+        *(("z", np.rint(Z * 3)), ("prob_desc-group1", P > 0.5), ("prob", P)),
     ],
 )
 def test_what_fits_its_name(stem: str, values: Array) -> None:

@@ -66,7 +66,8 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
         Half a sentence, with what the values fit; empty when nothing is odd.
     """
     kind = reading.kind
-    if not (kind.row.has_p or kind is MapKind.STAT):
+    asked = kind.row.has_p or kind.row.is_probability or kind is MapKind.STAT
+    if not asked:
         return ""
     if kind.row.small_is_strong and reading.word != "user" and _has_small_rim(voxels):
         return (
@@ -84,7 +85,7 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
     least, most = kind.row.possible
     if low < least - _SLACK or high > most + _SLACK:
         return f"{_said(reading)}, but {run}: they fit {_fitting(low, high)}"
-    if reading.word == "user":
+    if reading.word == "user" or not (kind.row.has_p or kind is MapKind.STAT):
         # The user knows better, unless it is impossible.
         return ""
     if kind is MapKind.STAT:

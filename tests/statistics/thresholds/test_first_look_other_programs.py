@@ -137,7 +137,7 @@ def test_labels_are_no_z(opened: Opened) -> None:
     labels[2:5, 2:5, 2:5], labels[8:11, 8:11, 8:11] = 1, 2
     results = opened({"cluster_mask_zstat1": labels, "pain_z": labels})
     assert str(results["cluster_mask_zstat1"].kind) == "label"
-    with pytest.raises(ResultsError, match=r"whole numbers.*kinds=.*--kind pain_z=z"):
+    with pytest.raises(ResultsError, match=r"whole numbers.*--kind pain_z=KIND"):
         find_clusters(results["pain_z"], p=0.001)
     assert "in whole numbers" in looked(results["pain_z"]).reason
     assert any("pain_z: its name says" in problem for problem in results.problems)

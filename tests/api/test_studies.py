@@ -233,6 +233,13 @@ def test_what_cannot_be_followed_is_refused(opened: Callable[..., ResultSet]) ->
 # --- foci that are known --------------------------------------------------------------
 
 
+def test_what_is_asked_for_has_to_be_there(whole: ResultSet) -> None:
+    clusters = nnr.find_clusters(whole["z"], p=0.001)
+    for ask in (nnr.contributions, nnr.robustness):
+        with pytest.raises(nnr.ResultsError, match="foci or jackknife, not 'share'"):
+            ask(whole, clusters, "share")  # type: ignore[arg-type]
+
+
 def test_foci_are_counted_where_they_are_known(
     sample: ResultSet, whole: ResultSet
 ) -> None:

@@ -483,7 +483,7 @@ def test_what_a_map_holds_is_said_and_kept(
     folder = str(write({"pain_p": z}))
     asked = ["--p", ".001", "--atlas", "none"]
     assert main(["clusters", folder, *asked]) != 0
-    assert "--kind pain_p=z" in capsys.readouterr().err
+    assert "--kind pain_p=KIND" in capsys.readouterr().err
     stated = ["--kind", "pain_p=z two-tailed"]
     assert main(["clusters", folder, *asked, *stated]) == 0
     assert "|z| >= 3.29 (p <= .001, two-tailed)" in capsys.readouterr().out

@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 import napari_neurosynth_results as nnr
 from helpers.command_line import run
@@ -124,6 +125,16 @@ def test_no_p_is_told_of_values_that_contradict_it(
     out, err = capsys.readouterr()
     assert "p <= .05" not in out
     assert "its name says that it holds p, but its values run" in err
+
+
+def test_info_gives_no_height_for_the_p_of_another_test(
+    capsys: Captured, write: Write, rng: np.random.Generator
+) -> None:
+    z, other = rng.normal(size=(2, *SHAPE))
+    assert main(["info", str(write({"z": z, "p": stats.norm.sf(other)}))]) == 0
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if one[:2] == "z ")
+    assert "use p" in line
+    assert "z >=" not in line
 
 
 def test_a_map_of_nothing_is_listed(capsys: Captured, write: Write) -> None:

@@ -463,3 +463,19 @@ def test_mkda_tests_tables_of_2_by_2(stem: str, dof: float | None) -> None:
 def test_names_tell_maps_of_one_test(one: str, other: str, same: bool) -> None:
     words = [words_of_test(stem, nimare_name_of(stem)) for stem in (one, other)]
     assert (words[0] == words[1]) is same
+
+
+@pytest.mark.parametrize(
+    ("label", "correction"),
+    [
+        *(("none", None), ("uncorrected", None), ("fwe", "FWE"), ("FWER", "FWE")),
+        *(("fdr", "FDR"), ("FDR", "FDR"), ("TFCE", "TFCE")),
+    ],
+)
+def test_a_correction_is_called_as_the_field_does(
+    label: str, correction: str | None
+) -> None:
+    name = parse_name(f"z_corr-{label}.nii.gz")
+    assert name is not None
+    assert name.correction == correction
+    assert str(name) == f"z_corr-{label}.nii.gz"

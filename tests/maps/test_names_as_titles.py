@@ -54,6 +54,8 @@ _FWE = "corr-FWE_method-montecarlo"
         ),
         ("spatialIntensity_group-healthy", "spatial intensity, group healthy"),
         ("z_desc-reward", "z, reward, uncorrected"),
+        ("z_a-b", "z, uncorrected, a-b"),
+        ("p_a-b_corr-FDR_q-0.05", "p, voxel-level FDR, a-b, q 0.05"),
         ("z_corr-FDR_method-new", "z, voxel-level FDR (new)"),
         ("pain_z_a1B2c3D", "z, uncorrected"),
     ],

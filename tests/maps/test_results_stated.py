@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from napari_neurosynth_results import ResultsError, find_clusters
+from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 
@@ -116,3 +118,34 @@ def test_a_map_that_is_mostly_empty_is_whole_if_the_user_says_so(
     assert results["tmap"].cut == ""
     results.take_as({"tmap": "t thresholded"})
     assert "user" in results["tmap"].cut
+
+
+def test_name_and_header_that_contradict_each_other_are_told(
+    write: Callable[..., Path], values: Array
+) -> None:
+    folder = write({"group_zmap": values, "zstat1": values, "one_vox_p_tstat1": values})
+    for stem, intent in (
+        ("group_zmap", "t test"),
+        ("zstat1", "z score"),
+        # How p is written its program's name says better.
+        ("one_vox_p_tstat1", "p value"),
+    ):
+        path = folder / f"{stem}.nii.gz"
+        image = nib.load(path)
+        image.header.set_intent(intent, (18,) if intent == "t test" else ())
+        image.to_filename(path)
+    results = open_results(folder)
+    (told,) = (one for one in results.problems if "its header" in one)
+    assert told.startswith("group_zmap: its name says that it holds z, its header t.")
+    found = find_clusters(results["group_zmap"], p=0.001, atlas=None)
+    assert told in found.notices
+    # Whoever said which is right is not told again.
+    for said in ("t", "z"):
+        results = open_results(folder, kinds={"group_zmap": said})
+        assert not any("its header" in one for one in results.problems)
+        found = find_clusters(
+            results["group_zmap"], p=0.001, tail="positive", atlas=None
+        )
+        assert found.notices == ()
+        height = stats.t.isf(0.001, 18) if said == "t" else stats.norm.isf(0.001)
+        assert np.array_equal(found.labels > 0, values >= height)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.kinds import Tail
@@ -381,6 +382,21 @@ def test_a_partner_that_cannot_be_read_is_no_partner(
     (folder / f"{broken}.nii.gz").write_bytes(b"gone")
     assert results["z"].tail is TWO
     assert results["z"].signed
+
+
+@pytest.mark.parametrize("tail", [ONE, TWO])
+def test_the_tail_of_a_t_is_measured_on_its_p(
+    opened: Open, rng: np.random.Generator, inside: npt.NDArray[np.bool_], tail: Tail
+) -> None:
+    t = np.where(inside, rng.standard_t(15, size=inside.shape), 0)
+    p = np.where(inside, student.sf(t, 15), 0)
+    if tail is TWO:
+        p = np.where(inside, 2 * student.sf(np.abs(t), 15), 0)
+    for value, stated in (("p", p), ("logp", -np.log10(np.where(inside, p, 1)))):
+        results = opened({"t": t, value: stated})
+        for statmap in (results["t"], results[value]):
+            assert (statmap.tail, statmap.tail_is_guess) == (tail, False)
+        assert results["t"].signed == (tail is TWO)
 
 
 # --- the packaged sample ---

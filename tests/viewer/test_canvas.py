@@ -186,7 +186,7 @@ def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
     layer = add(viewer, opened({"z": z})["z"])
     viewer.layers.selection.active = layer
     viewer.mouse_over_canvas = True
-    for voxel, value in (((2, 3, 3), "6"), ((4, 4, 4), "1.25 (not significant)")):
+    for voxel, value in (((2, 3, 3), "6"), ((4, 4, 4), "1.25 (not shown)")):
         x, y, at = AFFINE[:3, :3] @ voxel + AFFINE[:3, 3]
         scene.look_at(viewer, 0, 0, at)
         viewer.cursor.position = (at, y, x)

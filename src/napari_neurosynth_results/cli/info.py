@@ -146,7 +146,8 @@ def _at_p_05(statmap: StatMap) -> str | None:
         # No p is read off values that contradict it; a line below says why.
         return None
     dof = statmap.dof
-    if kind.row.says_p_alone or (kind.row.p.n_dof and dof is not None):
+    by_height = kind.row.says_p_alone or (kind.row.p.n_dof and dof is not None)
+    if by_height and source.follows_height:
         height = height_at(_ALPHA, kind, statmap.tail, dof)
         stated = kind.row.small_is_strong
         means = [] if stated else [p_in_words(statmap, math.log(_ALPHA))]

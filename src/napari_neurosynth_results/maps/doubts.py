@@ -38,6 +38,16 @@ _NEAR_1 = 0.95
 #: Share of voxels with a value, and the weakest of them, of a thresholded z or t map.
 _MOST_FILLED = 0.15
 _WEAKEST_KEPT = 1.5
+#: So many voxels of a statistic are not all near 0, whatever was tested.
+_MANY = 1000
+#: A p that a spline leaves outside of a mask, and the share of the rim that has such.
+_TINY_P = 1e-6
+_MOST_OF_RIM = 0.05
+_MOST_TINY = 0.9
+#: Values that differ by less are one p, as float32 or float64 wrote it.
+_SAME_P = 1e-4
+#: Share of touching voxels in clusters with two values; clusters touch now and then.
+_MOST_DIFFERING = 0.1
 
 
 def doubt_of(voxels: Voxels, reading: Reading) -> str:
@@ -56,7 +66,16 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
         Half a sentence, with what the values fit; empty when nothing is odd.
     """
     kind = reading.kind
-    if not (kind.row.has_p or kind is MapKind.STAT) or _is_plain(voxels, reading):
+    asked = kind.row.has_p or kind.row.is_probability or kind is MapKind.STAT
+    if not asked:
+        return ""
+    if kind.row.small_is_strong and reading.word != "user" and _has_small_rim(voxels):
+        return (
+            f"{_said(reading)}, but values near 0 fill the rim of the volume, outside "
+            "of any brain, as after interpolation: take the file as it was written, or "
+            "resample it to the nearest voxel"
+        )
+    if _is_plain(voxels, reading):
         return ""
     values = _told(voxels)
     if not values.size:
@@ -66,7 +85,7 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
     least, most = kind.row.possible
     if low < least - _SLACK or high > most + _SLACK:
         return f"{_said(reading)}, but {run}: they fit {_fitting(low, high)}"
-    if reading.word == "user":
+    if reading.word == "user" or not (kind.row.has_p or kind is MapKind.STAT):
         # The user knows better, unless it is impossible.
         return ""
     if kind is MapKind.STAT:
@@ -77,6 +96,8 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
                 "fit t or z, which nilearn writes under this name"
             )
         return ""
+    if _is_too_weak(values, reading):
+        return f"{_said(reading)}, but {run}: they fit {_fitting(low, high)}"
     if values.size >= _ENOUGH and _are_labels(values, kind):
         return (
             f"{_said(reading)}, but {run} in whole numbers: they fit a mask or the "
@@ -185,6 +206,53 @@ def _beyond_permutations(voxels: Voxels, iterations: int | None) -> str:
     return f"no permutations give p = 10^-{high:.3g}: its values fit"
 
 
+def cluster_level_doubt(voxels: Voxels) -> str:
+    """Say why values cannot be those of clusters, each of which carries its own p.
+
+    Interpolation gives a cluster a rim of other values, each of which would be taken
+    for the p of a cluster of its own.
+
+    Parameters
+    ----------
+    voxels : ndarray of float32, shape (i, j, k)
+        A map that is called cluster-level corrected.
+
+    Returns
+    -------
+    str
+        Half a sentence; empty when nothing is odd.
+    """
+    inside = np.isfinite(voxels) & (voxels != 0)
+    size = np.abs(voxels)
+    values = size[inside]
+    if values.size < _ENOUGH:
+        return ""
+    # What most have is the floor, or the largest cluster: of both nothing is to see.
+    common = np.median(values[:: values.size // _GLANCE + 1])
+    told = inside & (np.abs(size - common) > _SAME_P * common)
+    pairs = differing = 0
+    for axis in range(voxels.ndim):
+        here, there = (
+            tuple(part if n == axis else slice(None) for n in range(voxels.ndim))
+            for part in (slice(None, -1), slice(1, None))
+        )
+        both = told[here] & told[there]
+        one, other = voxels[here][both], voxels[there][both]
+        # Clusters of either sign may touch.
+        same_sign = (one > 0) == (other > 0)
+        off = np.abs(one - other) > _SAME_P * np.maximum(np.abs(one), np.abs(other))
+        pairs += int(same_sign.sum())
+        differing += int((off & same_sign).sum())
+    if differing < _ENOUGH or differing < _MOST_DIFFERING * pairs:
+        return ""
+    return (
+        "it is called cluster-level, where each cluster carries one value, its own p, "
+        f"but of {pairs:,} pairs of touching voxels {differing:,} differ, as after "
+        "interpolation: take the file as it was written, or resample it to the nearest "
+        "voxel"
+    )
+
+
 def say_otherwise(key: str) -> str:
     """Say how a user says what a map holds.
 
@@ -200,8 +268,8 @@ def say_otherwise(key: str) -> str:
     """
     return (
         "Say what it holds: This map holds... in the viewer, "
-        f"open_results(..., kinds={{{key!r}: 'z'}}), or --kind {key}=z on the command "
-        "line."
+        f"open_results(..., kinds={{{key!r}: KIND}}), or --kind {key}=KIND on the "
+        "command line."
     )
 
 
@@ -251,7 +319,40 @@ def _is_plain(voxels: Voxels, reading: Reading) -> bool:
     some = voxels.ravel(order="K")[:: voxels.size // _GLANCE + 1]
     # A NaN of broken bytes may be one that warns when it is rounded.
     some = some[np.isfinite(some)]
+    if (
+        _is_statistic(reading.kind)
+        and some.size
+        and some.min() >= 0
+        and some.max() <= 1
+    ):
+        return False
     return bool((some != np.rint(some)).any())
+
+
+def _is_statistic(kind: MapKind) -> bool:
+    """Whether a value is a z or t, and no p."""
+    return kind.row.p.by_tail and not kind.row.p.states_p
+
+
+def _is_too_weak(values: npt.NDArray[np.float32], reading: Reading) -> bool:
+    """Whether a z or t is 0 to 1 in more voxels than chance would ever leave there."""
+    if not _is_statistic(reading.kind) or values.size < _MANY or values.min() < 0:
+        return False
+    corrected = reading.correction or (reading.name and reading.name.correction)
+    return corrected in (None, "none") and bool(values.max() <= 1)
+
+
+def _has_small_rim(voxels: Voxels) -> bool:
+    """Whether tiny p, which no mask leaves there, lie on the faces of a volume."""
+    small = told = n = 0
+    for axis in range(voxels.ndim):
+        for end in (0, -1):
+            face = voxels.take(end, axis=axis)
+            small += int(((face > 0) & (face < _TINY_P)).sum())
+            told += int((face > 0).sum())
+            n += face.size
+    # Where nobody masked, an effect may reach the rim, but chance does so too.
+    return small > _MOST_OF_RIM * n and small > _MOST_TINY * told
 
 
 def _told(voxels: Voxels) -> npt.NDArray[np.float32]:

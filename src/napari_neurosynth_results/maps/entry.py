@@ -171,7 +171,6 @@ class MapFile:
         return replace(
             made,
             key=self.key,
-            notices=made.notices if reading.to_mni else self.notices,
             label_names=self.label_names,
         )
 
@@ -231,7 +230,7 @@ def tell_moves(
     before: Mapping[str, MapEntry],
     after: Mapping[str, MapEntry],
 ) -> list[str]:
-    """Say where maps lie that were moved to another space, and no more where they lay.
+    """Say what there is to say of maps that were moved, or are taken for another kind.
 
     Parameters
     ----------
@@ -248,7 +247,7 @@ def tell_moves(
     moved = [
         key
         for key, file in after.items()
-        if file.reading.to_mni is not before[key].reading.to_mni and file.at_hand
+        if file.at_hand and file.notices != before[key].notices
     ]
     gone = {_told(notice) for key in moved for notice in before[key].notices}
     kept = [one for one in problems if _told(one) not in gone]

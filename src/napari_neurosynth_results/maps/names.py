@@ -26,6 +26,9 @@ _COUNTER = re.compile(r"^\d{1,4}$")
 _RANDOM = re.compile(r"^(?=.*(?:\d|[a-z].*[A-Z]))[A-Za-z0-9]{7}$")
 # What no program's own word does, and most of the random ones do: mix all three.
 _SURELY_RANDOM = re.compile(r"^(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{7}$")
+#: What others write for a correction, and for none.
+_CORRECTIONS = {"fwe": "FWE", "fwer": "FWE", "fdr": "FDR"}
+_CORRECTIONS |= dict.fromkeys(("none", "unc", "uncorr", "uncorrected"), "")
 _CLUSTER_STATISTIC = re.compile(r"^(.*?)(mass|size)$", re.I)
 # Right before a value these make it another: log_p, one_minus_p, vox_p, thresh_z.
 _CHANGES = re.compile(
@@ -36,7 +39,10 @@ _CHANGES = re.compile(
 )
 #: MKDAChi2's, in new and old releases.
 _CHI_SQUARE_CONTRASTS = frozenset(
-    {"association", "uniformity", "specificity", "consistency"}
+    {
+        *("association", "uniformity", "specificity", "consistency"),
+        *("group1", "group2"),
+    }
 )
 _PER_CLUSTER = frozenset({"level", "corr", "method"})
 #: What other programs call a value or a correction of a test, in the words of a name.
@@ -101,7 +107,8 @@ class MapName:
     @cached_property
     def correction(self) -> str | None:
         """``"FWE"``, ``"FDR"`` or None for an uncorrected map."""
-        return self.get("corr")
+        label = self.get("corr") or ""
+        return _CORRECTIONS.get(label.lower(), label) or None
 
     @property
     def method(self) -> str | None:
@@ -376,6 +383,7 @@ _METHOD_WORDS = {
     "bonferroni": "Bonferroni",
     "indep": "Benjamini-Hochberg",
     "negcorr": "Benjamini-Yekutieli",
+    "predictive": "predicted cutoff",
 }
 #: Between the parts of a short title.
 SEPARATOR = " \u00b7 "
@@ -418,7 +426,7 @@ def title_of(name: MapName, kind: MapKind | None = None) -> str:
         parts.append("uncorrected")
     if tail := name.get("tail"):
         parts.append(f"{tail} tail")
-    parts += [f"{key} {label}" for key, label in name.entities if key not in _SAID]
+    parts += _others_in_words(name)
     return ", ".join(parts)
 
 
@@ -429,6 +437,21 @@ def method_in_words(name: MapName) -> str:
     'Benjamini-Hochberg'
     """
     return _METHOD_WORDS.get(name.method or "", name.method or "")
+
+
+def _others_in_words(name: MapName) -> list[str]:
+    """Say what else a name says; CBMR's ``z_a-b`` is a minus b, as its user wrote it.
+
+    >>> _others_in_words(parse_name("z_a-b_corr-FDR_q-0.05"))
+    ['a-b', 'q 0.05']
+    """
+    told = []
+    for n, (key, label) in enumerate(name.entities):
+        if key not in _SAID:
+            told.append(
+                f"{key}-{label}" if n == 0 and key != "group" else f"{key} {label}"
+            )
+    return told
 
 
 def unique_titles(
@@ -504,7 +527,7 @@ def short_titles(
         parts = [
             *(run, *correction, contrast_in_words(name)),
             f"{tail} tail" if tail else "",
-            *(f"{key} {label}" for key, label in name.entities if key not in _SAID),
+            *_others_in_words(name),
             value,
         ]
         made.append(SEPARATOR.join(part for part in parts if part))

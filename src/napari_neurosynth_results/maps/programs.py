@@ -188,9 +188,7 @@ def reading_of(
     told = _told(intent_code, map_type)
     found = _first_to_match(filename, from_server)
     if isinstance(found, MapName):
-        reading = Reading(VALUE_KINDS[found.value], found, _NIMARE, "name")
-        # Its word for Monte Carlo up to 0.0.2.
-        return as_natural_log(reading) if found.method == "permutation" else reading
+        return _of_nimare(found)
     return told if found is None else _of_row(found, told)
 
 
@@ -206,6 +204,19 @@ def _first_to_match(filename: str, from_server: bool) -> MapName | NameRow | Non
         elif pattern.search(stem):
             return row
     return None
+
+
+def _of_nimare(name: MapName) -> Reading:
+    reading = Reading(VALUE_KINDS[name.value], name, _NIMARE, "name")
+    if name.method == "permutation":
+        # Its word for Monte Carlo up to 0.0.2.
+        return as_natural_log(reading)
+    if name.method == "predictive" and reading.kind.row.has_p:
+        # Nothing is corrected there (`nimare.meta.cbma.ale`, correct_fwe_predictive).
+        cut = "a cutoff that NiMARE predicted for FWE"
+        note = "of the test itself, where a predicted cutoff is passed; no p_FWE"
+        return replace(reading, correction="none", cut=cut, note=note)
+    return reading
 
 
 def as_natural_log(reading: Reading) -> Reading:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.doubts import (
+    cluster_level_doubt,
     doubt_of,
     is_thresholded,
     natural_log_doubt,
@@ -370,6 +371,11 @@ def _find_doubt(statmap: StatMap) -> str:
     reading = statmap.file.reading
     doubt = doubt_of(statmap.data, reading)
     name = statmap.name
+    if not doubt and statmap.level == "cluster" and statmap.kind.row.has_p:
+        doubt = cluster_level_doubt(statmap.data)
+        if doubt:
+            told = f"{statmap.key}: {doubt}. {say_otherwise(statmap.key)}"
+            statmap.results.report(told)
     if doubt or statmap.kind is not MapKind.LOGP or reading.word == "user":
         return doubt
     if name is None or name.method != "montecarlo" or name.get("desc"):

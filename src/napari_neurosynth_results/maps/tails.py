@@ -36,6 +36,10 @@ _TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
 _SAMPLE = 5000
 #: NiMARE writes float32; a conversion that fits leaves less than this in z.
 _FITS = 0.02
+#: Fewer negative values than this tell nothing.
+_ENOUGH = 20
+#: Up to here 1 - p has the digits in float32.
+_PRECISE_Z = 4
 
 
 def found_tail(statmap: StatMap) -> tuple[Tail, bool]:
@@ -66,7 +70,7 @@ def found_tail(statmap: StatMap) -> tuple[Tail, bool]:
         return Tail.NONE, False
     if (stated := statmap.file.reading.tail) is not None:
         return stated, False
-    measured = _measure_tail(statmap) if statmap.kind is MapKind.Z else None
+    measured = _measure_tail(statmap)
     if measured is not None:
         return measured, False
     if (test := _find_test(statmap)) is not None:
@@ -105,7 +109,7 @@ def negatives_count(statmap: StatMap) -> bool:
 
 
 def _find_test(statmap: StatMap) -> StatMap | None:
-    """Find the z that a map belongs to, None when it is not at hand."""
+    """Find the z or t that a map belongs to, None when it is not at hand."""
     if statmap.name is None:
         return None
     by_p = _corrected_by_p(statmap)
@@ -113,10 +117,11 @@ def _find_test(statmap: StatMap) -> StatMap | None:
         by_p or not statmap.correction or statmap.name.contrast in _TWO_TAILED_CONTRASTS
     ):
         return None
-    z = statmap.results.uncorrected(statmap, "z")
-    if z is None and not by_p:
-        z = statmap.results.siblings(statmap).get("z")
-    return z
+    find = statmap.results.uncorrected
+    test = find(statmap, "z") or find(statmap, "t")
+    if test is None and not by_p:
+        test = statmap.results.siblings(statmap).get("z")
+    return None if test is statmap else test
 
 
 def _corrected_by_p(statmap: StatMap) -> bool:
@@ -140,9 +145,23 @@ def _partner(statmap: StatMap) -> StatMap | None:
 
 
 def _measure_tail(statmap: StatMap) -> Tail | None:
-    """Invert a z map against the p of the same test, None when that cannot tell."""
-    partner = _partner(statmap)
-    return None if partner is None else tail_between(statmap, partner)
+    """Compare a z or t map with the p of the same test, None when that cannot tell."""
+    by_value = statmap.kind.row.p.by_tail and not statmap.kind.row.p.states_p
+    partner = _partner(statmap) if by_value else None
+    if partner is None:
+        return None
+    if statmap.kind is MapKind.Z:
+        return tail_between(statmap, partner)
+    return _tail_by_negatives(statmap, partner)
+
+
+def _tail_by_negatives(statmap: StatMap, partner: StatMap) -> Tail | None:
+    """Ask a t map whose degrees of freedom may differ whether a negative t counts."""
+    t, log_p = _sample(statmap, partner)
+    negative = log_p[t < 0]
+    if negative.size < _ENOUGH:
+        return None
+    return Tail.ONE if float(np.median(negative)) > np.log(0.5) else Tail.TWO
 
 
 def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
@@ -165,24 +184,62 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
     ResultsError
         When a map cannot be read.
     """
-    from scipy.special import ndtri_exp
-
     z, log_p = _sample(statmap, partner)
     if z.size == 0:
         return None
-    one, two = -ndtri_exp(log_p), -ndtri_exp(log_p - np.log(2))
-    errors = (
-        (float(np.median(np.abs(one - z))), Tail.ONE),
-        # One-tailed in the direction of the sign: see negatives_count.
-        (float(np.median(np.abs(one - np.abs(z)))), Tail.ONE),
-        (float(np.median(np.abs(two - np.abs(z)))), Tail.TWO),
-    )
-    error, tail = min(errors)
+    error, tail = min((float(np.median(off)), tail) for off, tail in _off(z, log_p))
     return tail if error < _FITS else None
 
 
+def _off(
+    z: npt.NDArray[np.float64], log_p: npt.NDArray[np.float64]
+) -> tuple[tuple[npt.NDArray[np.float64], Tail], ...]:
+    """Return how far each z is from what its p means, by every way p may count."""
+    from scipy.special import ndtri_exp
+
+    one, two = -ndtri_exp(log_p), -ndtri_exp(log_p - np.log(2))
+    return (
+        (np.abs(one - z), Tail.ONE),
+        # One-tailed in the direction of the sign: see negatives_count.
+        (np.abs(one - np.abs(z)), Tail.ONE),
+        (np.abs(two - np.abs(z)), Tail.TWO),
+    )
+
+
+def follows_p(statmap: StatMap, partner: StatMap) -> bool:
+    """Whether a z map and the p beside it say the same in every voxel that matters.
+
+    Where they do not, no height of z keeps the voxels that a p keeps.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A z map.
+    partner : StatMap
+        What states its p, on the same grid.
+
+    Returns
+    -------
+    bool
+        True as well where no voxel tells.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    z, log_p = _sample(statmap, partner, every=True)
+    # Beyond, p of float32 says little; below, nobody thresholds.
+    usable = (np.abs(z) > 1) & (np.abs(z) < _PRECISE_Z)
+    z, log_p = z[usable], log_p[usable]
+    if z.size == 0:
+        return True
+    off = min((off for off, _ in _off(z, log_p)), key=lambda off: float(np.median(off)))
+    return not (off > _FITS * np.abs(z)).any()
+
+
 def _sample(
-    statmap: StatMap, partner: StatMap
+    statmap: StatMap, partner: StatMap, *, every: bool = False
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Pick z and ln p where both conversions are defined and precise."""
     z, stated = statmap.data, partner.data
@@ -195,7 +252,7 @@ def _sample(
     strong = np.flatnonzero((size > 0.5) & (size < 30))
     log_p = _natural_log_p(stated[strong], partner.kind.row.p)
     usable = np.flatnonzero(np.isfinite(log_p) & (log_p < 0))
-    chosen = usable[:: max(1, usable.size // _SAMPLE)]
+    chosen = usable[:: 1 if every else max(1, usable.size // _SAMPLE)]
     return z[strong[chosen]].astype(np.float64), log_p[chosen]
 
 

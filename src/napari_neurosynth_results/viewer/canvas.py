@@ -594,5 +594,6 @@ def _value_at(layer: Layer, place: Coordinate, seen: str) -> str:
     voxel = np.rint(np.asarray(layer.world_to_data(place[::-1]))[-3:]).astype(int)
     if (voxel < 0).any() or (voxel >= layer.data.shape[-3:]).any():
         return seen
-    hidden = " (not significant)" if np.isnan(layer.data[tuple(voxel)]) else ""
+    # Height, extent, mask or significance: which of them hides it nobody asked here.
+    hidden = " (not shown)" if np.isnan(layer.data[tuple(voxel)]) else ""
     return f"{value_behind(layer, tuple(voxel)):.4g}{hidden}"

@@ -176,6 +176,20 @@ def test_the_mask_is_that_of_both(inside: Array, rng: np.random.Generator) -> No
     assert any("No p value belongs to r and rho" in told for told in found.notices)
 
 
+def test_nearly_all_is_not_all(inside: Array, rng: np.random.Generator) -> None:
+    # Of a map of which a cutoff left a voxel, not 100 % is 0.
+    z = np.where(inside, rng.normal(size=inside.shape), 0)
+    p, few = np.where(inside, stats.norm.sf(z), 0), np.zeros(z.shape)
+    few[3, 3, 3] = 5
+    maps = made({"z": z, "p": p, "z_desc-few": few, "p_desc-few": p})
+    found = compare(
+        find_clusters(maps["z"], p=0.2, atlas=None),
+        find_clusters(maps["z_desc-few"], value=1, atlas=None),
+    )
+    (told,) = (one for one in found.notices if "exactly 0" in one)
+    assert told.startswith(">99 % of z, few")
+
+
 def test_unknown_masks_are_told(rng: np.random.Generator) -> None:
     data = rng.normal(0, 2, SHAPE)
     found = compared(data, data + rng.normal(0, 1, SHAPE), 1)

@@ -444,5 +444,12 @@ def test_too_many_values_for_clusters(opened: Opened, rng: np.random.Generator) 
     statmap = opened({f"logp_{MASS}": logp}, affine=np.diag([2.0, 2, 2, 1]))[
         f"logp_{MASS}"
     ]
+    with pytest.raises(ResultsError, match="each cluster carries one value"):
+        find_clusters(statmap)
+    logp[(np.indices(shape).sum(axis=0) % 2) == 0] = 0
+    statmap = opened({f"logp_{MASS}": np.kron(logp, [[[1, 0], [0, 0]]])})[
+        f"logp_{MASS}"
+    ]
+    assert statmap.doubt == ""
     with pytest.raises(ResultsError, match="too many for clusters"):
         find_clusters(statmap)

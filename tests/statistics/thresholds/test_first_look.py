@@ -178,6 +178,9 @@ def test_a_corrected_map_opens_at_05_by_its_sibling(
 ) -> None:
     # NiMARE's z of a corrected p is not its own conversion: the p map has to decide.
     p = np.where(inside, p_of(z, Tail.TWO, inside) * 20, 0).clip(0, 1)
+    if stem == CLUSTER:
+        # One value a cluster, and the floor.
+        p = np.where(p <= 0.05, np.sign(p) * 0.01, 1)
     results = opened({f"z_{stem}": z, f"p_{stem}": p})
     look = looked(results[f"z_{stem}"])
     assert look.n_voxels == ((p > 0) & (p <= 0.05)).sum() > 10
@@ -239,6 +242,8 @@ def test_maps_without_p_show_their_strongest_voxels(
     opened: Opened, z: Array, stem: str
 ) -> None:
     data = np.abs(z)
+    if stem.startswith("prob"):
+        data = data / data.max()
     look = looked(opened({stem: data})[stem])
     values = data[data != 0]
     assert look.height == pytest.approx(np.percentile(values, 95))
@@ -503,3 +508,25 @@ def test_the_p_of_the_effect_is_not_that_of_its_variance(
         find_clusters(results[stem], p=0.05, atlas=None)
     assert len(find_clusters(results["est"], p=0.05, atlas=None))
     assert choose_first_threshold(results[stem]).value == results[stem].data.min()
+
+
+def test_what_is_shown_faintly_gives_no_reason_that_is_not_so(
+    opened: Opened, rng: np.random.Generator, inside: npt.NDArray[np.bool_]
+) -> None:
+    chi2 = np.where(inside, rng.chisquare(1, size=inside.shape).clip(max=5), 0)
+    p = np.where(inside, stats.chi2.sf(chi2, 1), 0)
+    results = opened({"chi2_desc-group2": chi2, "p_desc-group2": p})
+    look = looked(results["chi2_desc-group2"])
+    assert not look.survives
+    assert look.reason.endswith(f"(the strongest 5 %): {look.n_voxels:,} voxels")
+    # Alone its name tells that its tables are 2 x 2.
+    assert find_clusters(opened({"chi2_desc-group2": chi2})["chi2_desc-group2"], p=0.05)
+
+
+def test_a_logp_below_0_is_shown_by_size(
+    opened: Opened, rng: np.random.Generator, inside: npt.NDArray[np.bool_]
+) -> None:
+    log_p = np.where(inside, np.log10(rng.uniform(size=inside.shape)), 0)
+    look = looked(opened({"logp": log_p})["logp"])
+    assert "by size alone" in look.reason
+    assert look.height == pytest.approx(np.percentile(-log_p[inside], 95), rel=1e-4)

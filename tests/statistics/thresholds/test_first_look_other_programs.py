@@ -137,7 +137,7 @@ def test_labels_are_no_z(opened: Opened) -> None:
     labels[2:5, 2:5, 2:5], labels[8:11, 8:11, 8:11] = 1, 2
     results = opened({"cluster_mask_zstat1": labels, "pain_z": labels})
     assert str(results["cluster_mask_zstat1"].kind) == "label"
-    with pytest.raises(ResultsError, match=r"whole numbers.*kinds=.*--kind pain_z=z"):
+    with pytest.raises(ResultsError, match=r"whole numbers.*--kind pain_z=KIND"):
         find_clusters(results["pain_z"], p=0.001)
     assert "in whole numbers" in looked(results["pain_z"]).reason
     assert any("pain_z: its name says" in problem for problem in results.problems)
@@ -346,13 +346,15 @@ def rows_of_the_page() -> list[Any]:
     ]
 
 
-def values_of(kind: str, corrected: bool, rng: np.random.Generator) -> Array:
+def values_of(kind: str, correction: str, rng: np.random.Generator) -> Array:
     """Return what a whole map of a kind may hold, with an effect."""
-    p = rng.uniform(size=SHAPE)
+    p, t = rng.uniform(size=SHAPE), rng.standard_t(20, size=SHAPE)
+    if correction.endswith(", cluster"):
+        # One value a cluster, and the floor.
+        p[:], t[:] = 1, 0.01
     p[3:5, 3:5, 3:5] = 1e-7
-    if corrected:
+    if correction.startswith(("FWE", "FDR")):
         p = np.minimum(p * 20, 1)
-    t = rng.standard_t(20, size=SHAPE)
     t[3:5, 3:5, 3:5] = 9
     return np.asarray(
         {
@@ -380,7 +382,7 @@ def test_a_file_opens_as_the_page_of_kinds_says(
 ) -> None:
     stem = name.strip("`")
     corrected = correction.startswith(("FWE", "FDR"))
-    statmap = opened({stem: values_of(kind, corrected, rng)})[stem]
+    statmap = opened({stem: values_of(kind, correction, rng)})[stem]
     reading = statmap.file.reading
     assert reading.program == program
     assert statmap.doubt == ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -298,11 +298,31 @@ def make_map_file(
             _may_interpolate(reading) and not reading.to_mni,
             doubted=map_type if told_by_server and kind.row.is_probability else "",
         ),
-        notices=volume.notices,
+        notices=(*volume.notices, *_contradictions(volume, reading, stem)),
         dof=_dof(volume, reading),
         label=label,
         stated=reading,
         remade=partial(_remade, stored, filename, label),
+    )
+
+
+def _contradictions(volume: VolumeFile, reading: Reading, stem: str) -> Iterator[str]:
+    """Say where name and header speak of two statistics: one of them is left over."""
+    header = INTENT_KINDS.get(volume.intent.code)
+    if header is None or reading.word not in ("name", "NeuroVault"):
+        return
+    # How p is written a name tells better, and a header of many volumes is of none.
+    formulas = header.row.p, reading.kind.row.p
+    of_tests = all(kind.row.has_p for kind in (header, reading.kind))
+    if not of_tests or volume.count > 1 or formulas[0] is formulas[1]:
+        return
+    if all(formula.states_p for formula in formulas):
+        return
+    who = "NeuroVault" if reading.word == "NeuroVault" else "its name"
+    yield (
+        f"{stem}: {who} says that it holds {reading.kind}, its header {header}. It is "
+        f"taken for {reading.kind}; if the header is right, say so: --kind "
+        f"{stem}={header}, or This map holds... in the viewer."
     )
 
 

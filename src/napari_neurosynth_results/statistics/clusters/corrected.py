@@ -142,20 +142,40 @@ def correction_notices(source: PSource, asked: Direction) -> list[str]:
     Returns
     -------
     list of str
-        Without full stops; empty where nothing has to be said, and for a map that is
-        not corrected, whose own sentence says how its p counts.
+        Without full stops; empty where nothing has to be said. How the p of a map
+        counts that is not corrected its own sentence says.
     """
     statmap = source.statmap
-    if not statmap.correction:
-        return []
     try:
-        test = find_test_source(statmap)
-        if test is None:
-            return []
-        return [_guess_of(test, statmap), _half(statmap, statmap, asked)]
+        told = [_tell_cut(statmap), _tell_misfit(source)]
+        test = find_test_source(statmap) if statmap.correction else None
+        if test is not None:
+            told += [_guess_of(test, statmap), _half(statmap, statmap, asked)]
     except ResultsError:
         # A broken map is among the problems of its set.
         return []
+    return told
+
+
+def _tell_cut(statmap: StatMap) -> str:
+    """Say that a map has lost its weak voxels, which no threshold brings back."""
+    if not statmap.cut:
+        return ""
+    return (
+        f"{statmap.title} was thresholded before, by {statmap.cut}: what it lost then "
+        "is in no cluster, whatever is asked now"
+    )
+
+
+def _tell_misfit(source: PSource) -> str:
+    """Say that z and the p beside it are not those of one test."""
+    if source.follows_height:
+        return ""
+    return (
+        f"{source.statmap.title} and {source.map.title} do not say the same: either "
+        "they belong to two tests, or one of them was corrected, resampled or counted "
+        f"otherwise. p is read off {source.map.title}, and no height of z stands for it"
+    )
 
 
 def _guess_of(test: PSource, statmap: StatMap) -> str:

@@ -95,8 +95,8 @@ def clusters_at(
     ResultsError
         When the question means nothing for the map; the text says why.
     """
-    if min(sub_peaks, peak_distance) < 0:
-        raise ResultsError("sub_peaks and peak_distance cannot be negative.")
+    if not (sub_peaks >= 0 and peak_distance >= 0):
+        raise ResultsError("sub_peaks and peak_distance must be numbers from 0.")
     if not statmap.kind.row.criteria:
         raise ResultsError(
             f"{statmap.title}: {statmap.kind.row.called} cannot be thresholded."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.names import parse_name
@@ -164,8 +165,8 @@ def _about_values(
     for share, name in zip((over_mask.zeros_a, over_mask.zeros_b), names, strict=True):
         if not math.isnan(share) and share > _MANY_ZEROS:
             told.append(
-                f"{100 * share:.0f} % of {name} is exactly 0 in the common mask: r and "
-                "rho over it largely say where the maps are 0."
+                f"{short_percent(100 * share)} of {name} is exactly 0 in the common "
+                "mask: r and rho over it largely say where the maps are 0."
             )
     return told
 

@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import P_VALUES, MapKind, Tail, Zero
 from napari_neurosynth_results.maps.names import stems_of_test
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.maps.tails import follows_p
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     Dof,
@@ -172,6 +173,22 @@ class PSource:
         """Whether nothing but the question tells how the p of a z or t map counts."""
         by_tail = self.statmap.kind.row.p.by_tail
         return by_tail and self.statmap.tail_is_open and not self.evidence.siblings
+
+    @property
+    def follows_height(self) -> bool:
+        """Whether a height of a z map keeps the voxels that its p keeps.
+
+        Not where another map states its p and says something else: interpolated, of
+        another test, or counted otherwise.
+        """
+        if not self.is_sibling or self.statmap.kind is not MapKind.Z:
+            return True
+        if self.evidence.siblings is not None:
+            return follows_p(self.statmap, self.map)
+        return self.statmap.results.remember(
+            (self.statmap.key, "follows its p"),
+            lambda: follows_p(self.statmap, self.map),
+        )
 
     @property
     def guesses_tail(self) -> bool:

@@ -87,6 +87,9 @@ def find_diagnostics(
     ResultsError
         When there is none, or none that can be followed.
     """
+    if kind not in _DIAGNOSTICS:
+        told = " or ".join(_DIAGNOSTICS)
+        raise ResultsError(f"kind must be {told}, not {kind!r}.")
     wanted = _DIAGNOSTICS[kind]
     if (table := _compose_table(results, kind)) is not None:
         return _follow_compose_table(results, clusters, table, experiments)

@@ -159,6 +159,8 @@ def apply_threshold(
         means.append(p_in_words(statmap, log_p))
     if statmap.correction_method:
         means.append(statmap.correction_method)
+    if math.isnan(height) and not source.follows_height:
+        means.append(f"by its {source.kind} map")
     if n_tests is not None:
         means.append(counted(n_tests, "test"))
     if tail is not Tail.NONE:
@@ -352,7 +354,8 @@ def _by_log_p(
         raise ResultsError(_no_p_message(statmap))
     above = _split_sides(statmap, survivors, sides)
     stated = source.is_sibling or isinstance(dof, np.ndarray)
-    if statmap.kind.row.says_p_alone or not stated:
+    by_height = statmap.kind.row.says_p_alone and source.follows_height
+    if by_height or not stated:
         return above, height_at_log_p(log_p, statmap.kind, tail, dof)
     return above, math.nan
 

@@ -107,7 +107,9 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     """
     if not statmap.kind.row.criteria:
         return None
-    if statmap.kind.row.small_is_strong and statmap.doubt:
+    row = statmap.kind.row
+    unlike = row.small_is_strong or (row.lost_direction and statmap.has_negatives)
+    if unlike and statmap.doubt:
         return _by_size(statmap)
     inside = _inside(statmap)
     if not statmap.signed and statmap.kind.row.p.by_tail:
@@ -252,7 +254,7 @@ def zeros_inside(statmap: StatMap) -> npt.NDArray[np.bool_] | None:
 
 
 def _by_size(statmap: StatMap) -> FirstLook | None:
-    """Show the largest values of what cannot be p, whatever they are."""
+    """Show the largest values of what cannot be what it is called, whatever it is."""
     values = statmap.data[np.isfinite(statmap.data) & (statmap.data != 0)]
     if not values.size:
         return None
@@ -352,7 +354,7 @@ def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> Firs
     )
     if null is not None:
         reason += f" ({null}, so no p can be below {short_p(null.smallest_p)})"
-    look = _by_percentile(statmap, inside, statmap.signed)
+    look = _by_percentile(statmap, inside, statmap.signed, with_why=False)
     return replace(
         look, survives=False, reason=f"{reason}; shown faintly: {look.reason}"
     )
@@ -377,8 +379,13 @@ def _whole(statmap: StatMap, inside: npt.NDArray[np.bool_]) -> FirstLook:
 
 
 def _by_percentile(
-    statmap: StatMap, inside: npt.NDArray[np.bool_], signed: bool
+    statmap: StatMap,
+    inside: npt.NDArray[np.bool_],
+    signed: bool,
+    *,
+    with_why: bool = True,
 ) -> FirstLook:
+    """Show the strongest values, and say why not what is significant."""
     values = statmap.data[inside]
     if statmap.kind.row.small_is_strong:
         return _smallest_p(statmap, values)
@@ -393,6 +400,9 @@ def _by_percentile(
         height, what = _strongest_part(strength)
         if statmap.doubt:
             what += f"; {statmap.doubt}"
+        elif not with_why:
+            # That nothing survives was said.
+            pass
         elif statmap.kind.row.p.n_dof:
             what += ", because its degrees of freedom are not known"
         elif not statmap.kind.has_tail:

@@ -92,8 +92,10 @@ class Threshold:
             raise ResultsError(
                 f"connectivity must be 6, 18 or 26, not {self.connectivity}."
             )
-        if self.min_voxels < 1:
-            raise ResultsError(f"min_voxels must be at least 1, not {self.min_voxels}.")
+        if not (self.min_voxels >= 1 and self.min_voxels % 1 == 0):
+            raise ResultsError(
+                f"min_voxels must be a whole number from 1, not {self.min_voxels}."
+            )
         if self.min_mm3 is not None and not 0 < self.min_mm3 < math.inf:
             raise ResultsError(f"min_mm3 must be a volume above 0, not {self.min_mm3}.")
         if self.min_mm3 is not None and self.min_voxels > 1:

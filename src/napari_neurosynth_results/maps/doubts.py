@@ -222,22 +222,25 @@ def cluster_level_doubt(voxels: Voxels) -> str:
     str
         Half a sentence; empty when nothing is odd.
     """
-    inside = np.isfinite(voxels) & (voxels != 0)
-    size = np.abs(voxels)
-    values = size[inside]
-    if values.size < _ENOUGH:
+    # Few voxels have a value: what touches them is looked up.
+    whole = voxels.flags.c_contiguous or voxels.flags.f_contiguous
+    voxels = voxels if whole else np.ascontiguousarray(voxels)
+    flat = voxels.ravel(order="K")
+    at = np.flatnonzero(flat)
+    at = at[np.isfinite(flat[at])]
+    if at.size < _ENOUGH:
         return ""
     # What most have is the floor, or the largest cluster: of both nothing is to see.
-    common = np.median(values[:: values.size // _GLANCE + 1])
-    told = inside & (np.abs(size - common) > _SAME_P * common)
+    common = np.median(np.abs(flat[at][:: at.size // _GLANCE + 1]))
+    at = at[np.abs(np.abs(flat[at]) - common) > _SAME_P * common]
+    is_told = np.zeros(flat.size, bool)
+    is_told[at] = True
     pairs = differing = 0
-    for axis in range(voxels.ndim):
-        here, there = (
-            tuple(part if n == axis else slice(None) for n in range(voxels.ndim))
-            for part in (slice(None, -1), slice(1, None))
-        )
-        both = told[here] & told[there]
-        one, other = voxels[here][both], voxels[there][both]
+    for length, stride in zip(voxels.shape, voxels.strides, strict=True):
+        step = stride // voxels.itemsize
+        here = at[at // step % length < length - 1]
+        here = here[is_told[here + step]]
+        one, other = flat[here], flat[here + step]
         # Clusters of either sign may touch.
         same_sign = (one > 0) == (other > 0)
         off = np.abs(one - other) > _SAME_P * np.maximum(np.abs(one), np.abs(other))
@@ -347,7 +350,7 @@ def _has_small_rim(voxels: Voxels) -> bool:
     small = told = n = 0
     for axis in range(voxels.ndim):
         for end in (0, -1):
-            face = voxels.take(end, axis=axis)
+            face = np.moveaxis(voxels, axis, 0)[end]
             small += int(((face > 0) & (face < _TINY_P)).sum())
             told += int((face > 0).sum())
             n += face.size

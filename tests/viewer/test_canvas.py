@@ -194,6 +194,7 @@ def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
         named = f"x {x:g}, y {y:g}, z {at:g} mm"
         assert viewer.status["coords"] == named
         assert viewer.status["coordinates"] == f"{named}: {value}"
+    viewer.add_image(z)
     viewer.layers.selection.update(viewer.layers)
     viewer.status = f"[{at:.2f} {y:.2f} {x:.2f}] » two: 1"
     assert viewer.status == f"{named} » two: 1"
@@ -215,6 +216,9 @@ def test_what_napari_said_before_is_said_in_mm_at_once(
     viewer.status = {**said, "layer_name": "MNI152 T1", "layer_base": "MNI152 T1"}
     assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
     assert {viewer.status[of] for of in ("layer_name", "layer_base")} == {layer.name}
+    # Or of several layers, one of which is selected now.
+    viewer.status = f"{bracket} » {layer.name}: nan"
+    assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
     viewer.dims.ndisplay = 3
     viewer.status = "[0.00, -50.00, -30.00]: 6"
     assert viewer.status == "[0.00, -50.00, -30.00]: 6"

@@ -559,22 +559,22 @@ def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     if place is None:
         return
     named = name_place(place)
+    selection = viewer.layers.selection
+    active = selection.active if len(selection) == 1 else None
     if isinstance(said, str):
-        viewer.status = _BRACKET.sub(named, said)
-        return
-    value, active = said["value"], viewer.layers.selection.active
+        if active is None or voxels_behind(active) is None:
+            viewer.status = _BRACKET.sub(named, said)
+            return
+        said = {"value": ""}
+    value = said["value"]
     if active is not None:
-        if said.get("layer_name", active.name) != active.name:
-            # It was said of another layer, which was active then.
+        if said.get("layer_name") != active.name:
+            # Said while another layer was active, or several were.
             names = dict.fromkeys(("layer_name", "layer_base"), active.name)
             said, value = {**said, **names, "source_type": "", "plugin": ""}, ""
         value = _value_at(active, place, value)
-    viewer.status = {
-        **said,
-        "coords": named,
-        "value": value,
-        "coordinates": ": ".join((named, value)),
-    }
+    whole = f"{named}: {value}"
+    viewer.status = {**said, "coords": named, "value": value, "coordinates": whole}
 
 
 def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
